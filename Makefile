@@ -1,0 +1,47 @@
+# One page: `make demo` first, then `make test`, `make ui`, `make check`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+DATA_DIR ?= data
+STAMP = $(VENV)/.installed
+
+.PHONY: demo test ui check lint types clean-data install
+
+# Everything on made data, from nothing: install, sample, six months, reports.
+demo: install
+	$(BIN)/fashion-assets sample $(DATA_DIR)
+	$(BIN)/fashion-assets run --data-dir $(DATA_DIR)
+
+# The whole suite; tests that need what is absent (a browser, real data) skip with the reason.
+test: install
+	$(BIN)/python -m pytest
+
+# Dagster's UI and daemon over the same data root and run history.
+ui: install
+	$(BIN)/python -m fashion_assets.defs.home $(DATA_DIR)
+	FASHION_DATA_DIR=$(abspath $(DATA_DIR)) DAGSTER_HOME=$(abspath $(DATA_DIR))/dagster_home \
+		$(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
+
+check: lint types test
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/dg check defs
+	$(BIN)/dg list defs > /dev/null
+
+types: install
+	$(BIN)/mypy
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $(STAMP)
+
+# Made data only: incoming/, lake/, models/, reports/, run history and warehouse of $(DATA_DIR).
+clean-data:
+	rm -rf $(DATA_DIR)/incoming $(DATA_DIR)/lake $(DATA_DIR)/models $(DATA_DIR)/reports $(DATA_DIR)/dagster_home \
+		$(DATA_DIR)/sample_truth $(DATA_DIR)/warehouse.duckdb $(DATA_DIR)/author_salt

@@ -1,0 +1,128 @@
+"""Asset checks: counts add up, embeddings come from one model, no style swallows the month.
+
+Belongs here: checks that read what is in the lake. Every check on a monthly asset carries ``partitions_def``.
+"""
+
+from collections.abc import Callable
+
+import dagster as dg
+import pandas as pd
+import pyarrow as pa
+
+from fashion_assets.defs.partitions import MONTHS
+from fashion_assets.defs.resources import LakeReader
+from fashion_assets.settings import Settings
+from fashion_assets.storage.months import month_of_key
+
+#: Above this share one style holds so much of a month that the month's styles say little (the reference
+#: discarded variants for such "extreme distributions").
+DOMINANT_SHARE = 0.5
+
+#: A month in which more than this share of rows is refused has an input that someone should look at.
+HIGH_QUARANTINE_RATE = 0.2
+
+
+@dg.asset_check(asset="cleaned_posts", blocking=True, partitions_def=MONTHS, additional_deps=["quarantined_posts"])
+def kept_and_quarantined_add_up(
+    context: dg.AssetCheckExecutionContext, settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[LakeReader]
+) -> dg.AssetCheckResult:
+    """Rows landed = older crawls + kept + quarantined; nothing is lost and nothing doubled. Blocks."""
+    from fashion_assets.posts.raw import arrival_counts
+
+    month = month_of_key(context.partition_key)
+    arrived = arrival_counts(settings.lake, month)
+    kept, quarantined = len(lake.frame("cleaned_posts", month)), len(lake.frame("quarantined_posts", month))
+    return dg.AssetCheckResult(
+        passed=arrived["rows"] == arrived["superseded"] + kept + quarantined,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"{month}: {arrived['rows']} rows arrived = {arrived['superseded']} older crawls + {kept} kept "
+        f"+ {quarantined} quarantined",
+        metadata={**{f"arrived_{key}": value for key, value in arrived.items()}, "kept": kept, "quarantined": quarantined},
+    )
+
+
+@dg.asset_check(asset="quarantined_posts", partitions_def=MONTHS, additional_deps=["cleaned_posts"])
+def quarantine_rate(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeReader]) -> dg.AssetCheckResult:
+    """Warns when more than a fifth of the month was refused."""
+    month = month_of_key(context.partition_key)
+    refused, kept = len(lake.frame("quarantined_posts", month)), len(lake.frame("cleaned_posts", month))
+    rate = refused / max(refused + kept, 1)
+    return dg.AssetCheckResult(
+        passed=rate <= HIGH_QUARANTINE_RATE,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{month}: {refused} of {refused + kept} rows were refused ({rate:.1%})",
+        metadata={"rate": rate, "limit": HIGH_QUARANTINE_RATE},
+    )
+
+
+def _one_model_check(asset: str) -> dg.AssetChecksDefinition:
+    """A blocking check that all vectors of a month come from the encoder that is configured now."""
+
+    @dg.asset_check(asset=asset, name=f"{asset}_one_model", blocking=True, partitions_def=MONTHS)
+    def one_model(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeReader]) -> dg.AssetCheckResult:
+        table = lake.lake.read(asset, month_of_key(context.partition_key), columns=["model_id", "vector"])
+        models = table["model_id"].unique().to_pylist()
+        missing = table["vector"].null_count
+        return dg.AssetCheckResult(
+            passed=len(models) <= 1 and missing == 0,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description=f"{table.num_rows} vectors of {', '.join(models) or 'no model'}; {missing} missing",
+        )
+
+    return one_model
+
+
+@dg.asset_check(asset="style_clusters", partitions_def=MONTHS)
+def no_dominant_style(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeReader]) -> dg.AssetCheckResult:
+    """Warns when one style holds more than half of the month."""
+    clusters = lake.frame("style_clusters", month_of_key(context.partition_key))
+    shares = clusters.loc[clusters["style_id"] >= 0, "style_id"].value_counts(normalize=True)
+    largest = float(shares.max()) if len(shares) else 0.0
+    return dg.AssetCheckResult(
+        passed=largest <= DOMINANT_SHARE,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"the largest of {len(shares)} styles holds {largest:.1%} of the assigned posts",
+        metadata={"largest_share": largest, "limit": DOMINANT_SHARE},
+    )
+
+
+def _type_name(kind: pa.DataType) -> str:
+    """The type as Parquet keeps it: list items are called ``element``, and there are no whole-second times."""
+    return str(kind).replace("element: ", "item: ").replace("timestamp[s]", "timestamp[ms]")
+
+
+def _schema_check(asset: str, schema: pa.Schema, *, monthly: bool) -> dg.AssetChecksDefinition:
+    """A blocking check that the stored table has the columns and types of its schema and its key once."""
+    key = "image_id" if "image_id" in schema.names else "post_id" if "post_id" in schema.names else schema.names[0]
+
+    @dg.asset_check(asset=asset, name=f"{asset}_schema", blocking=True, partitions_def=MONTHS if monthly else None)
+    def schema_holds(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeReader]) -> dg.AssetCheckResult:
+        partition = month_of_key(context.partition_key) if monthly else None
+        table = lake.lake.read(asset, partition)
+        stored = {field.name: _type_name(field.type) for field in table.schema}
+        wrong = [field.name for field in schema if stored.get(field.name) != _type_name(field.type)]
+        keys = pd.Series(table[key].to_pylist()).dropna() if key in table.schema.names else pd.Series(dtype=object)
+        repeated = int(keys.duplicated().sum())
+        return dg.AssetCheckResult(
+            passed=not wrong and repeated == 0,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description=f"{table.num_rows} rows; columns off: {', '.join(wrong) or 'none'}; repeated {key}: {repeated}",
+        )
+
+    return schema_holds
+
+
+def build_checks(schemas: dict[str, pa.Schema], monthly: Callable[[str], bool]) -> list[dg.AssetChecksDefinition]:
+    """Every check: those above, and a schema check for each table whose rows have one key."""
+    keyed = [asset for asset in schemas if asset in _KEYED]
+    return [
+        kept_and_quarantined_add_up,
+        quarantine_rate,
+        no_dominant_style,
+        *[_one_model_check(asset) for asset in ("text_embeddings", "image_embeddings")],
+        *[_schema_check(asset, schemas[asset], monthly=monthly(asset)) for asset in keyed],
+    ]
+
+
+#: Tables in which each key stands once.
+_KEYED = frozenset({"cleaned_posts", "fashion_keywords", "post_images", "garment_images", "style_clusters"})

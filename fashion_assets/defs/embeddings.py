@@ -1,0 +1,104 @@
+"""Group ``embeddings``: one vector per text and per garment, and both together per post.
+
+Belongs here: the three assets, in pool ``gpu``. Every vector is computed once per content and model; the
+metadata says how many were new.
+"""
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from fashion_assets.defs.partitions import MONTHS
+from fashion_assets.defs.resources import Encoders
+from fashion_assets.settings import Settings
+from fashion_assets.storage.months import month_of_key
+
+
+@dg.asset(partitions_def=MONTHS, group_name="embeddings", kinds={"parquet"}, pool="gpu", deps=["word_vectors"])
+def text_embeddings(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    encoders: dg.ResourceParam[Encoders],
+    fashion_keywords: pd.DataFrame,
+) -> dg.MaterializeResult:
+    """One vector per post from its fashion keywords, as the reference project embeds them."""
+    from fashion_assets.encoders.cache import EmbeddingCache
+    from fashion_assets.encoders.content import content_hashes
+    from fashion_assets.encoders.tables import embedding_table
+
+    texts = fashion_keywords["keywords"].map(" ".join).tolist()
+    hashes = content_hashes(texts)
+    encoded = EmbeddingCache(settings.embedding_cache).encode_missing(encoders.text, hashes, texts)
+    ids = fashion_keywords["post_id"].tolist()
+    month = month_of_key(context.partition_key)
+    table = embedding_table(ids, ids, month, hashes, encoders.text.model_id, encoded.vectors)
+    return _result(table, encoders.text.model_id, encoded.new, encoded.reused)
+
+
+@dg.asset(partitions_def=MONTHS, group_name="embeddings", kinds={"parquet"}, pool="gpu")
+def image_embeddings(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    encoders: dg.ResourceParam[Encoders],
+    garment_images: pd.DataFrame,
+) -> dg.MaterializeResult:
+    """One vector per picture that shows enough garment, taken from the crop without background."""
+    from fashion_assets.encoders.cache import EmbeddingCache
+    from fashion_assets.encoders.content import content_hashes
+    from fashion_assets.encoders.tables import embedding_table
+
+    kept = garment_images[garment_images["kept"].astype(bool)]
+    # The crop depends on the segmenter as well as on the picture, so both are in the content's identity.
+    hashes = content_hashes((kept["segmenter"] + ":" + kept["digest"]).tolist())
+    crops = [settings.crops / path for path in kept["crop_path"]]
+    encoded = EmbeddingCache(settings.embedding_cache).encode_missing(encoders.image, hashes, crops)
+    table = embedding_table(
+        kept["image_id"].tolist(),
+        kept["post_id"].tolist(),
+        month_of_key(context.partition_key),
+        hashes,
+        encoders.image.model_id,
+        encoded.vectors,
+    )
+    return _result(table, encoders.image.model_id, encoded.new, encoded.reused)
+
+
+@dg.asset(partitions_def=MONTHS, group_name="embeddings", kinds={"parquet"})
+def multimodal_embeddings(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    cleaned_posts: pd.DataFrame,
+    text_embeddings: pa.Table,
+    image_embeddings: pa.Table,
+) -> dg.MaterializeResult:
+    """Text and mean picture vector of each post side by side, L2-normalised; ``has_*`` say what was there."""
+    from fashion_assets.encoders.multimodal import combine
+
+    table = combine(
+        text_embeddings,
+        image_embeddings,
+        cleaned_posts["post_id"].tolist(),
+        month_of_key(context.partition_key),
+        text_weight=settings.text_weight,
+        image_weight=settings.image_weight,
+    )
+    both = np.logical_and(table["has_text"].to_numpy(), table["has_image"].to_numpy())
+    return dg.MaterializeResult(
+        value=table,
+        metadata={
+            "posts": table.num_rows,
+            "with_text": int(table["has_text"].to_numpy().sum()),
+            "with_picture": int(table["has_image"].to_numpy().sum()),
+            "with_both": int(both.sum()),
+            "weights": f"text {settings.text_weight:g}, picture {settings.image_weight:g}",
+        },
+    )
+
+
+def _result(table: pa.Table, model_id: str, new: int, reused: int) -> dg.MaterializeResult:
+    dimension = table.schema.field("vector").type.list_size
+    return dg.MaterializeResult(
+        value=table,
+        metadata={"model_id": model_id, "dimension": dimension, "new": new, "reused": reused},
+    )

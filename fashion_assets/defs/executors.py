@@ -1,0 +1,24 @@
+"""How the steps of one run are executed."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from fashion_assets.settings import Settings
+
+#: Loaded once in the fork server, then shared by every step: what costs seconds to import.
+_PRELOADED = ["fashion_assets.definitions", "pandas", "pyarrow.parquet", "cv2", "sklearn.cluster", "umap"]
+
+
+def executor_of(settings: Settings) -> dg.ExecutorDefinition:
+    """In-process unless configured otherwise.
+
+    A run is a process of its own already. A process per step costs about two seconds each before any heavy
+    import, more than most steps of a month work; where months are large and cores many, ``multiprocess`` forks
+    steps from a server that has the heavy modules loaded.
+    """
+    if settings.executor == "in_process":
+        return dg.in_process_executor
+    return dg.multiprocess_executor.configured(
+        {"max_concurrent": settings.workers, "start_method": {"forkserver": {"preload_modules": _PRELOADED}}}
+    )

@@ -1,0 +1,137 @@
+"""The I/O manager of every table: Parquet in the lake, one file per (asset, month).
+
+Belongs here: how Dagster's contexts become lake paths and back. Writing and reading themselves live in
+``storage.lake``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_origin
+
+import dagster as dg
+
+from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.files import write_parquet_atomic
+from fashion_assets.storage.lake import Lake, MissingMonthsError
+from fashion_assets.storage.months import month_of_key
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    from upath import UPath
+
+
+class LakeIOManager(dg.UPathIOManager):
+    """Stores a pandas frame or pyarrow table as ``<root>/<asset>/<month>.parquet``, atomically.
+
+    An input annotated ``dict[str, T]`` always arrives as a dict partition key -> T, also when it holds one
+    month; any month that is absent is named in the error. ``T`` is ``pa.Table`` or ``pd.DataFrame``.
+    """
+
+    extension = ".parquet"
+
+    def __init__(self, root: Path, schemas: Mapping[str, pa.Schema] | None = None) -> None:
+        from upath import UPath
+
+        super().__init__(base_path=UPath(root))
+        self._lake = Lake(root)
+        self._schemas = schemas or {}
+
+    def get_asset_relative_path(self, context: dg.InputContext | dg.OutputContext) -> UPath:
+        from upath import UPath
+
+        relative = UPath(*context.asset_key.path)
+        return relative if context.has_asset_partitions else relative / "all"
+
+    def get_path_for_partition(
+        self, context: dg.InputContext | dg.OutputContext, path: UPath, partition: str
+    ) -> UPath:
+        try:
+            return path / month_of_key(partition)
+        except UserError:
+            return path / partition
+
+    def dump_to_path(self, context: dg.OutputContext, obj: pd.DataFrame | pa.Table, path: UPath) -> None:
+        asset = "/".join(context.asset_key.path)
+        write_parquet_atomic(Path(path), as_arrow(obj, self._schemas.get(asset), asset))
+
+    def get_metadata(self, context: dg.OutputContext, obj: pd.DataFrame | pa.Table) -> dict[str, Any]:
+        schema = self._schemas.get("/".join(context.asset_key.path))
+        schema = as_arrow(obj).schema if schema is None else schema
+        return {"dagster/row_count": len(obj), "dagster/column_schema": table_schema(schema)}
+
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> pa.Table:
+        asset = "/".join(context.asset_key.path)
+        return self._lake.read(asset, None if path.stem == "all" else path.stem)
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        wanted = context.dagster_type.typing_type
+        if not context.has_asset_partitions:
+            return _converted(self.load_from_path(context, self._get_path(context)), wanted)
+        asset = "/".join(context.asset_key.path)
+        paths = self._get_paths_for_partitions(context)
+        missing = [path.stem for path in paths.values() if not Path(path).exists()]
+        if missing:
+            raise MissingMonthsError(asset, sorted(missing), self._lake.root)
+        if get_origin(wanted) is dict:
+            value_type = wanted.__args__[1]
+            return {key: _converted(self.load_from_path(context, path), value_type) for key, path in paths.items()}
+        if len(paths) != 1:
+            raise UserError(f"{asset} maps to {len(paths)} partitions here; annotate the input as dict[str, …]")
+        return _converted(self.load_from_path(context, next(iter(paths.values()))), wanted)
+
+
+def as_arrow(table: pd.DataFrame | pa.Table, schema: pa.Schema | None = None, name: str = "table") -> pa.Table:
+    """``table`` as pyarrow, without the pandas index, in the columns, order and types of ``schema`` if given.
+
+    Raises UserError naming the column that is absent or does not fit.
+    """
+    import pyarrow as pa
+
+    if isinstance(table, pa.Table):
+        return table
+    if schema is None:
+        return pa.Table.from_pandas(table, preserve_index=False)
+    absent = [column for column in schema.names if column not in table.columns]
+    if absent:
+        raise UserError(f"{name} lacks the column(s) {', '.join(absent)} of its schema; it has {list(table.columns)}")
+    try:
+        return pa.Table.from_pandas(table[schema.names], schema=schema, preserve_index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as fault:
+        raise UserError(f"{name} does not fit its schema: {fault}") from fault
+
+
+def _converted(table: pa.Table, wanted: Any) -> Any:
+    """``table`` itself, or a frame whose list columns hold Python lists, as the domain functions made them."""
+    import pyarrow as pa
+
+    return table if wanted is pa.Table else to_frame(table)
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """A pandas frame of ``table``; list columns hold Python lists (Arrow's own conversion makes arrays)."""
+    import pyarrow as pa
+
+    frame = table.to_pandas()
+    for field in table.schema:
+        if pa.types.is_list(field.type) or pa.types.is_large_list(field.type):
+            frame[field.name] = table[field.name].to_pylist()
+        elif pa.types.is_integer(field.type) and table[field.name].null_count:
+            frame[field.name] = frame[field.name].astype("Int64")  # a count that is unknown is no float
+    return frame
+
+
+def table_schema(schema: pa.Schema) -> dg.TableSchema:
+    """The column table that the UI shows: name, Arrow type and the schema's own description of each column."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=field.name,
+                type=str(field.type).replace("item: ", "").replace("element: ", ""),
+                description=(field.metadata or {}).get(b"description", b"").decode() or None,
+            )
+            for field in schema
+        ]
+    )

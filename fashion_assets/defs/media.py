@@ -1,0 +1,85 @@
+"""Group ``media``: the month's pictures, and the garment region of each."""
+
+import dagster as dg
+import pandas as pd
+
+from fashion_assets.defs.metadata import picture, preview
+from fashion_assets.defs.partitions import MONTHS
+from fashion_assets.settings import Settings
+from fashion_assets.storage.lake import Lake
+from fashion_assets.storage.months import month_of_key
+
+
+@dg.asset(partitions_def=MONTHS, group_name="media", kinds={"parquet"}, deps=["raw_posts"])
+def post_images(
+    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], cleaned_posts: pd.DataFrame
+) -> dg.MaterializeResult:
+    """The pictures of the kept posts: size, digest, perceptual hash, near-duplicate group.
+
+    A picture that cannot be used stays as a row with status ``refused`` and the reason; one bad picture
+    never fails the month.
+    """
+    from fashion_assets.media.pictures import describe_pictures
+    from fashion_assets.posts.landed import read_media_manifest
+
+    month = month_of_key(context.partition_key)
+    manifest = read_media_manifest(settings.lake)
+    manifest = manifest[manifest["post_id"].isin(cleaned_posts["post_id"])]
+    known = _known(settings, "post_images", month)
+    images = describe_pictures(manifest, settings.media, month, known=known, workers=settings.workers)
+    usable = images[images["status"] == "ok"]
+    return dg.MaterializeResult(
+        value=images,
+        metadata={
+            "pictures": len(usable),
+            "refused": len(images) - len(usable),
+            "near_duplicates": int((~usable["is_representative"]).sum()),
+            "near_duplicate_rate": float((~usable["is_representative"]).mean()) if len(usable) else 0.0,
+            "reasons": preview(images[images["status"] == "refused"], ["image_id", "reason"], rows=10),
+            "preview": preview(images, ["image_id", "width", "height", "phash", "duplicate_group", "status"]),
+        },
+    )
+
+
+@dg.asset(partitions_def=MONTHS, group_name="media", kinds={"parquet", "opencv"})
+def garment_images(
+    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], post_images: pd.DataFrame
+) -> dg.MaterializeResult:
+    """The garment region of each picture as a crop without background, and its share of the picture.
+
+    Below the smallest share (5 % unless configured) a picture leaves the style branch, not the month.
+    """
+    from fashion_assets.media.garments import garment_images as find_garments
+    from fashion_assets.media.segmentation import load_segmenter
+    from fashion_assets.reports.charts import histogram_png
+
+    month = month_of_key(context.partition_key)
+    garments = find_garments(
+        post_images[post_images["status"] == "ok"],
+        settings.media,
+        settings.crops,
+        load_segmenter(settings.segmenter),
+        month,
+        min_share=settings.min_garment_share,
+        known=_known(settings, "garment_images", month),
+        workers=settings.workers,
+    )
+    return dg.MaterializeResult(
+        value=garments,
+        metadata={
+            "kept": int(garments["kept"].sum()),
+            "below_min_share": int((~garments["kept"]).sum()),
+            "min_garment_share": settings.min_garment_share,
+            "segmenter": settings.segmenter,
+            "preview": preview(garments, ["image_id", "garment_share", "kept", "crop_path"]),
+            **picture(histogram_png(garments["garment_share"], title="garment share", threshold=settings.min_garment_share)),
+        },
+    )
+
+
+def _known(settings: Settings, asset: str, month: str) -> pd.DataFrame | None:
+    """What an earlier run of this month found, so that the same bytes are not looked at twice."""
+    from fashion_assets.defs.io_managers import to_frame
+
+    lake = Lake(settings.lake)
+    return to_frame(lake.read(asset, month)) if lake.path(asset, month).exists() else None

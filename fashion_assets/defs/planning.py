@@ -1,0 +1,259 @@
+"""Which (asset, partition) is missing or stale, and in which order to make it, by Dagster's own records.
+
+Belongs here: reading the asset graph and the event log. Does not belong here: running anything
+(``runner``).
+
+An asset partition is made anew when it was never made, when its file is gone, when its code version (version
+of the code and the settings it depends on) is another, when what it is made of was made after it, or when
+that is about to be made anew. Pinned assets are made only when missing, or when what they trigger on changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import dagster as dg
+
+from fashion_assets.defs.partitions import MONTHS, REPORT_MONTHS
+from fashion_assets.defs.resources import style_model_path, word_vectors_path
+from fashion_assets.settings import Settings
+from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.lake import Lake
+from fashion_assets.storage.months import key_of_month, month_of_key, shift_month
+
+#: Pinned assets and the only upstreams that make them stale: retraining them for every new month would
+#: change every vector, and every style, that people have already written down.
+PINNED: Mapping[str, frozenset[str]] = {
+    "word_vectors": frozenset(),
+    "style_model": frozenset({"word_vectors"}),
+}
+
+#: Months before its own that an asset also reads (through the lake, not as Dagster edges): a change in one of
+#: them makes it stale. The report charts the shares of the year before it.
+LOOKS_BACK: Mapping[tuple[str, str], int] = {("monthly_style_report", "style_profiles"): REPORT_MONTHS - 1}
+
+#: ``word_vectors`` is trained anew once the corpus has grown by this factor: below it the vocabulary that a
+#: retraining would add is covered by the character n-grams.
+CORPUS_GROWTH = 2.0
+
+
+class Node(NamedTuple):
+    """One asset partition; ``partition`` is a Dagster partition key or None."""
+
+    asset: str
+    partition: str | None
+
+
+class Batch(NamedTuple):
+    """Assets of one partition that one run can make in their order."""
+
+    assets: tuple[str, ...]
+    partition: str | None
+
+
+@dataclass(frozen=True)
+class Record:
+    """The newest materialisation of a node."""
+
+    storage_id: int
+    code_version: str | None
+    data_version: str | None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Planner:
+    """Plans over one asset graph, one instance and the months that have landed."""
+
+    def __init__(
+        self, graph: Any, instance: dg.DagsterInstance, settings: Settings, months: Iterable[str], sources: Mapping[str, str]
+    ) -> None:
+        """``sources``: current data version of the root nodes, ``asset`` or ``asset/partition key``.
+
+        Roots whose input is not there are left out of it; they and all below them are not planned.
+        """
+        self._graph = graph
+        self._instance = instance
+        self._settings = settings
+        self._lake = Lake(settings.lake)
+        self._month_keys = [key_of_month(month) for month in sorted(months)]
+        self._sources = sources
+        self.order = [key.to_user_string() for key in graph.toposorted_asset_keys]
+        self._nodes = {name: graph.get(dg.AssetKey(name)) for name in self.order}
+        self._records: dict[str, dict[str | None, Record]] = {}
+        self._absent = self._without_input()
+
+    def _without_input(self) -> set[str]:
+        """Assets that cannot be made because a file that they begin with has not been delivered."""
+        absent = {asset for asset in ("products", "quarantined_products", "category_projection") if asset not in self._sources}
+        if "products" in absent:
+            absent |= {asset for asset in self.order if "products" in self._parents(asset)}
+        return absent
+
+    def partitions(self, asset: str) -> list[str | None]:
+        """The partitions of ``asset`` that can be made now."""
+        definition = self._nodes[asset].partitions_def
+        if definition is None:
+            return [None]
+        return list(self._month_keys) if definition == MONTHS else list(definition.get_partition_keys())
+
+    def is_monthly(self, asset: str) -> bool:
+        return bool(self._nodes[asset].partitions_def == MONTHS)
+
+    def upstream(self, node: Node) -> list[Node]:
+        """The nodes that ``node`` is made of, itself in an earlier month included, as far as they can exist."""
+        found = []
+        for key, mapping in self._parents(node.asset).items():
+            partitions = self.partitions(key)
+            if self.is_monthly(key) and self.is_monthly(node.asset):
+                start = (getattr(mapping, "start_offset", 0) or 0) - LOOKS_BACK.get((node.asset, key), 0)
+                end = getattr(mapping, "end_offset", 0) or 0
+                month = month_of_key(str(node.partition))
+                span = {key_of_month(shift_month(month, offset)) for offset in range(start, end + 1)}
+                found += [Node(key, partition) for partition in partitions if partition in span]
+            elif node.partition in partitions:
+                found.append(Node(key, node.partition))
+            else:
+                found += [Node(key, partition) for partition in partitions]
+        return found
+
+    def _parents(self, asset: str) -> dict[str, Any]:
+        mappings = self._nodes[asset].partition_mappings
+        return {key.to_user_string(): mappings.get(key) for key in self._nodes[asset].parent_keys}
+
+    def records(self, asset: str) -> dict[str | None, Record]:
+        """The newest materialisation of each partition of ``asset``."""
+        if asset not in self._records:
+            self._records[asset] = self._fetch(asset)
+        return self._records[asset]
+
+    def _fetch(self, asset: str) -> dict[str | None, Record]:
+        key = dg.AssetKey(asset)
+        if self._nodes[asset].partitions_def is None:
+            event = self._instance.get_latest_materialization_event(key)
+            found = self._instance.fetch_materializations(key, limit=1).records if event else []
+        else:
+            ids = self._instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION)
+            if not ids:
+                return {}
+            wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=list(ids.values()))
+            found = self._instance.fetch_materializations(wanted, limit=len(ids)).records
+        records: dict[str | None, Record] = {}
+        for entry in found:
+            made = entry.asset_materialization
+            if made is None:
+                continue
+            tags = made.tags or {}
+            records[made.partition] = Record(
+                entry.storage_id,
+                tags.get("dagster/code_version"),
+                tags.get("dagster/data_version"),
+                {name: value.value for name, value in made.metadata.items()},
+            )
+        return records
+
+    def reason(self, node: Node) -> str | None:
+        """Why ``node`` itself must be made, or None if it is as its inputs are."""
+        record = self.records(node.asset).get(node.partition)
+        if record is None:
+            return "missing"
+        path = self._file(node)
+        if path is not None and not path.exists():
+            return f"{path.name} is gone"
+        if record.code_version != self._nodes[node.asset].code_version:
+            return "code or settings changed"
+        source = self._sources.get(node.asset if node.partition is None else f"{node.asset}/{node.partition}")
+        if source is not None and source != record.data_version:
+            return "new input"
+        if node.asset == "word_vectors":
+            return self._growth(record)
+        triggers = PINNED.get(node.asset)
+        for parent in self.upstream(node):
+            if triggers is not None and parent.asset not in triggers:
+                continue
+            made = self.records(parent.asset).get(parent.partition)
+            if made is not None and made.storage_id > record.storage_id and parent.asset != node.asset:
+                return f"{parent.asset} is newer"
+        return None
+
+    def _growth(self, record: Record) -> str | None:
+        posts = sum(
+            int(made.metadata.get("posts", 0)) for made in self.records("fashion_keywords").values()
+        )
+        trained_on = int(record.metadata.get("posts", 0))
+        return "the corpus has doubled" if trained_on and posts >= CORPUS_GROWTH * trained_on else None
+
+    def _file(self, node: Node) -> Any:
+        """The file that a node is, where it is one."""
+        if node.asset == "word_vectors":
+            return word_vectors_path(self._settings)
+        if node.asset == "style_model":
+            return style_model_path(self._settings, month_of_key(str(node.partition)))
+        if node.asset == "warehouse":
+            return self._settings.warehouse
+        path = self._lake.path(node.asset, node.partition)
+        return path if path.parent.exists() else None
+
+    def plan(self, selected: set[str] | None = None, months: list[str] | None = None, *, force: bool = False) -> list[Node]:
+        """What to make, upstream first, months oldest first; only ``selected`` assets and ``months``."""
+        wanted_keys = None if months is None else {key_of_month(month) for month in months}
+        planned: dict[Node, None] = {}
+        for asset in self.order:
+            if (asset in self._absent) if selected is None else (asset not in selected):
+                continue
+            for partition in self.partitions(asset):
+                if self.is_monthly(asset) and wanted_keys is not None and partition not in wanted_keys:
+                    continue
+                node = Node(asset, partition)
+                if force or self.reason(node) or self._follows(node, planned):
+                    planned[node] = None
+        return list(planned)
+
+    def _follows(self, node: Node, planned: Mapping[Node, None]) -> bool:
+        triggers = PINNED.get(node.asset)
+        return any(
+            parent in planned and parent.asset != node.asset and (triggers is None or parent.asset in triggers)
+            for parent in self._all_upstream(node, triggers)
+        )
+
+    def _all_upstream(self, node: Node, triggers: frozenset[str] | None) -> list[Node]:
+        """Direct upstream nodes; for a pinned asset its triggers, which need not be direct."""
+        return self.upstream(node) if triggers is None else [Node(name, None) for name in triggers]
+
+    def batches(self, nodes: Iterable[Node]) -> list[Batch]:
+        """Runs in order: a stage ends where months give way to a whole or to other partitions, and back.
+
+        Within a stage each month is one run, oldest first, so that models of the month before are there.
+        """
+        stage: dict[str, int] = {}
+        for asset in self.order:
+            kind = self._kind(asset)
+            stage[asset] = max(
+                (stage[parent] + (self._kind(parent) != kind) for parent in self._parents(asset) if parent != asset),
+                default=0,
+            )
+        grouped: dict[tuple[int, str, str], list[str]] = {}
+        for node in nodes:
+            group = (stage[node.asset], self._kind(node.asset), node.partition or "")
+            grouped.setdefault(group, []).append(node.asset)
+        return [Batch(tuple(assets), partition or None) for (_, _, partition), assets in sorted(grouped.items())]
+
+    def _kind(self, asset: str) -> str:
+        definition = self._nodes[asset].partitions_def
+        return "whole" if definition is None else "month" if definition == MONTHS else "static"
+
+
+def resolve_selection(graph: Any, text: str) -> set[str]:
+    """The assets that a selection in Dagster's syntax names; raises UserError for an unknown or empty one."""
+    known = {key.to_user_string() for key in graph.toposorted_asset_keys}
+    plain = {name.strip() for name in text.split(",") if name.strip()}
+    if plain and plain <= known:
+        return plain
+    try:
+        found = {key.to_user_string() for key in dg.AssetSelection.from_string(text).resolve(graph)}
+    except Exception as fault:  # dagster raises several kinds for a selection that does not parse
+        raise UserError(f"the selection {text!r} cannot be read: {str(fault).splitlines()[0]}") from fault
+    if not found:
+        raise UserError(f"no asset matches {text!r}; the assets are {', '.join(sorted(known))}")
+    return found

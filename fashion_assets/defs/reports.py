@@ -1,0 +1,118 @@
+"""Group ``reports``: the monthly page with its montage, and the map over all months."""
+
+from datetime import datetime
+
+import dagster as dg
+import numpy as np
+
+from fashion_assets.defs.landing import PLATFORM_ZONE
+from fashion_assets.defs.metadata import picture
+from fashion_assets.defs.partitions import MONTHS, REPORT_MONTHS
+from fashion_assets.defs.resources import LakeReader, style_model_path
+from fashion_assets.settings import Settings
+from fashion_assets.storage.files import file_digest, write_bytes_atomic, write_text_atomic
+from fashion_assets.storage.months import month_of_key, shift_month
+
+_TABLES = (
+    "raw_posts",
+    "cleaned_posts",
+    "quarantined_posts",
+    "post_images",
+    "garment_images",
+    "fashion_keywords",
+    "style_profiles",
+)
+
+
+@dg.asset(
+    partitions_def=MONTHS,
+    group_name="reports",
+    kinds={"html"},
+    deps=[*_TABLES, "style_model", "text_embeddings", "image_embeddings"],
+)
+def monthly_style_report(
+    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[LakeReader]
+) -> dg.MaterializeResult:
+    """A self-contained HTML page of the month's styles, and its montage as PNG: 5 styles x 10 pictures."""
+    from fashion_assets.reports.gather import gather_monthly_report, montage_rows
+    from fashion_assets.reports.montage import montage_png
+    from fashion_assets.reports.monthly import render_monthly_report
+    from fashion_assets.styles.model import StyleModel
+
+    month = month_of_key(context.partition_key)
+    first = shift_month(month, 1 - REPORT_MONTHS)
+    shown = [known for known in lake.months("style_profiles") if first <= known <= month]
+    model = StyleModel.load(style_model_path(settings, month))
+    data = gather_monthly_report(
+        month,
+        {name: lake.frame(name, month) for name in _TABLES},
+        lake.frames("style_profiles", shown),
+        crops_root=settings.crops,
+        silhouette_curve=model.silhouette_curve,
+        chosen_k=model.k,
+        k_reason=model.k_reason,
+        model_ids=_model_ids(settings, lake, month),
+        min_garment_share=settings.min_garment_share,
+        generated_at=datetime.now(PLATFORM_ZONE),
+        provenance={name: file_digest(lake.lake.path(name, month))[:16] for name in _TABLES},
+    )
+    folder = settings.reports / month
+    montage = montage_png(montage_rows(data))
+    write_text_atomic(folder / "style_report.html", render_monthly_report(data))
+    write_bytes_atomic(folder / "montage.png", montage)
+    return dg.MaterializeResult(
+        metadata={
+            "report": dg.MetadataValue.path(folder / "style_report.html"),
+            "montage": dg.MetadataValue.path(folder / "montage.png"),
+            "kept": data.counts.kept,
+            "quarantined": data.counts.quarantined,
+            "dagster/row_count": len(data.profiles),
+            **picture(montage),
+        }
+    )
+
+
+def _model_ids(settings: Settings, lake: LakeReader, month: str) -> dict[str, str]:
+    """The encoders that the month's vectors were really made by, not those that are configured by now."""
+    ids = {}
+    for asset, purpose in (("text_embeddings", "text"), ("image_embeddings", "pictures")):
+        models = lake.lake.read(asset, month, columns=["model_id"])["model_id"].unique().to_pylist()
+        ids[purpose] = ", ".join(models) or "none (no row this month)"
+    return {**ids, "segmenter": settings.segmenter, "tokenizer": settings.tokenizer}
+
+
+@dg.asset(
+    group_name="reports",
+    kinds={"html"},
+    deps=["style_clusters", "style_profiles", "multimodal_embeddings", "fashion_keywords", "cleaned_posts"],
+)
+def style_atlas(settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[LakeReader]) -> dg.MaterializeResult:
+    """An interactive map of the posts of all months, coloured by style: hover, search, filter by month."""
+    import pyarrow as pa
+
+    from fashion_assets.encoders.tables import vectors_of
+    from fashion_assets.reports.atlas import atlas_points, render_style_atlas
+    from fashion_assets.styles.atlas_positions import map_positions, sample_rows
+
+    months = lake.months("style_clusters")
+    table = pa.concat_tables(lake.lake.read_months("multimodal_embeddings", months).values())
+    rows = sample_rows(table.num_rows, settings.random_seed)
+    positions = map_positions(np.asarray(vectors_of(table))[rows], settings.random_seed)
+    points = atlas_points(
+        [table["post_id"][int(row)].as_py() for row in rows],
+        positions,
+        lake.frames("style_clusters", months),
+        lake.frames("style_profiles", months),
+        lake.frames("cleaned_posts", months),
+        lake.frames("fashion_keywords", months),
+    )
+    path = settings.reports / "style_atlas.html"
+    write_text_atomic(path, render_style_atlas(points))
+    return dg.MaterializeResult(
+        metadata={
+            "atlas": dg.MetadataValue.path(path),
+            "dagster/row_count": len(points),
+            "posts_shown": len(points),
+            "posts_in_all": table.num_rows,
+        }
+    )

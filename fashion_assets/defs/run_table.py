@@ -1,0 +1,74 @@
+"""What ``fashion-assets run`` and ``sql`` print: the closing table, refused files, and what to try next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from fashion_assets.settings import Settings
+from fashion_assets.storage.lake import Lake
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fashion_assets.defs.runner import RunSummary
+
+#: Rows of a result shown on a terminal; csv and json print all.
+SHOWN_ROWS = 200
+
+
+def file_messages(summary: RunSummary) -> Iterator[str]:
+    """A sentence for each file that was not landed, or was landed with a remark."""
+    for file in summary.landing.files:
+        if file.status in ("refused", "waiting"):
+            yield f"{file.name} is {file.status}: {file.reason}"
+        elif file.status == "landed":
+            yield from (f"{file.name}: {note}" for note in file.notes)
+
+
+def closing_table(settings: Settings, summary: RunSummary) -> Table:
+    """Kept, quarantined and styles per month, the sum, and the seconds."""
+    lake = Lake(settings.lake)
+    table = Table(title=f"{summary.made} assets x months made in {summary.seconds:.0f} s")
+    for column in ("month", "posts kept", "quarantined", "styles"):
+        table.add_column(column, justify="left" if column == "month" else "right")
+    kept_total = refused_total = 0
+    months = lake.months("cleaned_posts")
+    for month in months:
+        kept = lake.read("cleaned_posts", month, columns=["post_id"]).num_rows
+        refused = lake.read("quarantined_posts", month, columns=["reason"]).num_rows
+        has_styles = lake.path("style_profiles", month).exists()
+        styles = str(lake.read("style_profiles", month, columns=["style_id"]).num_rows) if has_styles else "-"
+        table.add_row(month, str(kept), str(refused), styles)
+        kept_total, refused_total = kept_total + kept, refused_total + refused
+    table.add_section()
+    table.add_row(f"{len(months)} months", str(kept_total), str(refused_total), "")
+    return table
+
+
+def next_commands(settings: Settings) -> Iterator[str]:
+    """The newest report, the warehouse, and two or three commands to go on with."""
+    reports = sorted(settings.reports.glob("*/style_report.html")) if settings.reports.is_dir() else []
+    if reports:
+        yield f"Newest report: {reports[-1]}"
+    if settings.warehouse.exists():
+        yield f"Warehouse:     {settings.warehouse}"
+        yield "Try next:"
+        yield f'  fashion-assets sql "select month, name, share from style_profiles order by month, share desc" --data-dir {settings.data_dir}'
+        yield f"  make ui DATA_DIR={settings.data_dir}      # the asset graph on http://127.0.0.1:3000"
+        yield f"  fashion-assets doctor --data-dir {settings.data_dir}"
+
+
+def frame_table(frame: pd.DataFrame) -> Table:
+    """The first rows of a query's result for a terminal."""
+    from rich.text import Text
+
+    more = f"{len(frame)} rows" + (f", the first {SHOWN_ROWS} shown" if len(frame) > SHOWN_ROWS else "")
+    table = Table(caption=more)
+    for column in frame.columns:
+        table.add_column(str(column))
+    for row in frame.head(SHOWN_ROWS).itertuples(index=False):
+        table.add_row(*(Text("" if value is None else str(value)) for value in row))
+    return table

@@ -1,0 +1,191 @@
+"""Runs a plan in this process, month after month, on the instance that the UI shows.
+
+Belongs here: what ``fashion-assets run`` does between landing and the closing table. In-process, because a
+process per step costs about two seconds each before any heavy import, more than most steps work.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from fashion_assets.defs.landing import land
+from fashion_assets.defs.planning import Batch, Planner, resolve_selection
+from fashion_assets.settings import Settings
+from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.files import write_text_atomic
+from fashion_assets.storage.months import key_of_month, month_of_key, parse_months
+
+if TYPE_CHECKING:
+    from fashion_assets.posts.landing import LandingResult
+
+#: Written once into a new run-history folder. One step at a time per pool: DuckDB has one writer, and two
+#: networks on one GPU run out of memory; a machine with more sets its own limits here.
+DAGSTER_YAML = """\
+telemetry:
+  enabled: false
+concurrency:
+  pools:
+    granularity: op
+    default_limit: 1
+run_monitoring:
+  enabled: true
+  free_slots_after_run_end_seconds: 60
+"""
+
+
+@dataclass
+class RunSummary:
+    """What a run did, for the closing table."""
+
+    landing: LandingResult
+    made: int = 0
+    months: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    nothing_to_do: bool = False
+
+
+def open_instance(settings: Settings) -> dg.DagsterInstance:
+    """The instance of the data root (``dagster_home/``), or that of ``DAGSTER_HOME`` where it is set."""
+    if os.environ.get("DAGSTER_HOME"):
+        return dg.DagsterInstance.get()
+    prepare_dagster_home(settings)
+    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+    return dg.DagsterInstance.get()
+
+
+def prepare_dagster_home(settings: Settings) -> None:
+    """Make the run-history folder with its ``dagster.yaml``, unless it is there."""
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    config = settings.dagster_home / "dagster.yaml"
+    if not config.exists():
+        write_text_atomic(config, DAGSTER_YAML)
+
+
+def close_dead_runs(instance: dg.DagsterInstance) -> int:
+    """Fail the runs of command lines that were killed, and free their pool slots; returns how many.
+
+    Without this a killed run would hold its slot, and the next one would wait for it for ever.
+    """
+    host = socket.gethostname()
+    open_runs = instance.get_runs(
+        dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING], tags={"fashion/host": host})
+    )
+    closed = 0
+    for run in open_runs:
+        if _alive(int(run.tags["fashion/pid"])):
+            continue
+        instance.report_run_failed(run, "the process of this run is gone; it was killed")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        closed += 1
+    return closed
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def run_pipeline(
+    defs: dg.Definitions,
+    settings: Settings,
+    *,
+    months: str | None = None,
+    select: str | None = None,
+    force: bool = False,
+    on_plan: Callable[[list[Batch]], None] = lambda batches: None,
+    on_batch: Callable[[Batch], None] = lambda batch: None,
+) -> RunSummary:
+    """Land, plan, and make what is missing or stale; a summary of what was done.
+
+    ``on_plan`` gets the whole plan before it starts, ``on_batch`` each batch when it is done. Raises UserError
+    with asset, month and reason when a step fails; what was made before it stays.
+    """
+    from fashion_assets.posts.landing import landed_months
+
+    began = time.monotonic()
+    instance = open_instance(settings)
+    close_dead_runs(instance)
+    landing = land(settings)
+    landed = landed_months(settings.lake)
+    if not landed and not (settings.incoming / "products").is_dir():
+        reasons = "; ".join(f"{file.name}: {file.reason}" for file in landing.files if file.reason)
+        raise UserError(
+            f"nothing could be landed from {settings.incoming}"
+            + (f" ({reasons})" if reasons else "; put crawl files there, or try: fashion-assets sample " + str(settings.root))
+        )
+    wanted = parse_months(months, landed) if months else None
+    if wanted is not None and (unknown := sorted(set(wanted) - set(landed))) and not set(wanted) & set(landed):
+        raise UserError(f"no post of {unknown[0]} to {unknown[-1]} has arrived; landed are {', '.join(landed) or 'none'}")
+    graph = defs.resolve_asset_graph()
+    planner = Planner(graph, instance, settings, landed, _source_versions(settings, landed))
+    selected = resolve_selection(graph, select) if select else None
+    batches = planner.batches(planner.plan(selected, wanted, force=force))
+    summary = RunSummary(landing, nothing_to_do=not batches)
+    on_plan(batches)
+    job = defs.resolve_implicit_global_asset_job_def()
+    for batch in batches:
+        _execute(job, instance, batch)
+        summary.made += len(batch.assets)
+        on_batch(batch)
+    summary.months = sorted({month_of_key(batch.partition) for batch in batches if batch.partition and batch.partition[:2] == "20"})
+    summary.seconds = time.monotonic() - began
+    return summary
+
+
+def _source_versions(settings: Settings, landed: list[str]) -> dict[str, str]:
+    """The data version that each root asset would have now; roots without input files are left out."""
+    from fashion_assets.defs.products import files_version
+    from fashion_assets.posts.landed import landing_digests
+
+    versions = {f"raw_posts/{key_of_month(month)}": digest for month, digest in landing_digests(settings.lake, landed).items()}
+    if settings.product_files.is_dir():
+        versions["products"] = versions["quarantined_products"] = files_version(settings.product_files)
+    if settings.taxonomy_files.is_dir():
+        versions["category_projection"] = files_version(settings.taxonomy_files)
+    return versions
+
+
+def _execute(job: dg.JobDefinition, instance: dg.DagsterInstance, batch: Batch) -> None:
+    result = job.execute_in_process(
+        asset_selection=[dg.AssetKey(asset) for asset in batch.assets],
+        partition_key=batch.partition,
+        instance=instance,
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        tags={"fashion/pid": str(os.getpid()), "fashion/host": socket.gethostname()},
+        raise_on_error=False,
+    )
+    if result.success:
+        return
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            where = f"{event.step_key}{f' of {month_of_key(batch.partition)}' if _is_month(batch.partition) else ''}"
+            message = error.message.strip().split(": ", 1)[-1] if error is not None else "no reason was recorded"
+            raise StepFailed(f"{where} failed: {message}", event.step_failure_data.error_display_string)
+    raise StepFailed(f"the run of {', '.join(batch.assets)} failed", "")
+
+
+def _is_month(partition: str | None) -> bool:
+    return bool(partition) and str(partition)[:4].isdigit()
+
+
+class StepFailed(UserError):
+    """A step of the plan failed; ``details`` holds the traceback for ``--debug``."""
+
+    def __init__(self, message: str, details: str) -> None:
+        super().__init__(message)
+        self.details = details

@@ -1,0 +1,50 @@
+"""The code version of each asset: a number for the code, and a digest of the settings that it depends on.
+
+A changed version shows the asset as stale in the UI, and ``fashion-assets run`` makes it anew. Raise the number
+when the same input would give another output.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from fashion_assets.settings import Settings
+
+#: asset -> (version of its code, the settings it depends on).
+_VERSIONS: dict[str, tuple[int, tuple[str, ...]]] = {
+    "raw_posts": (1, ("first_month",)),
+    "cleaned_posts": (1, ()),
+    "quarantined_posts": (1, ()),
+    "fashion_keywords": (1, ("tokenizer",)),
+    "word_vectors": (1, ("tokenizer", "random_seed")),
+    "post_images": (1, ()),
+    "garment_images": (1, ("segmenter", "min_garment_share")),
+    "text_embeddings": (1, ("text_encoder",)),
+    "image_embeddings": (1, ("image_encoder",)),
+    "multimodal_embeddings": (1, ("text_encoder", "image_encoder", "text_weight", "image_weight")),
+    "style_model": (
+        1,
+        (
+            "text_encoder",
+            "image_encoder",
+            "text_weight",
+            "image_weight",
+            "style_window",
+            "style_k_min",
+            "style_k_max",
+            "random_seed",
+        ),
+    ),
+    "style_experiments": (1, ("style_k_min", "style_k_max", "random_seed")),
+    "attribute_classifiers": (1, ("random_seed",)),
+    "product_embeddings": (1, ("text_encoder", "image_encoder")),
+}
+
+
+def code_version(asset: str, settings: Settings) -> str:
+    """``<number>`` or ``<number>-<digest of the settings>``; assets without an entry are version 1."""
+    number, names = _VERSIONS.get(asset, (1, ()))
+    if not names:
+        return str(number)
+    values = ";".join(f"{name}={getattr(settings, name)!r}" for name in names)
+    return f"{number}-{hashlib.sha256(values.encode()).hexdigest()[:8]}"

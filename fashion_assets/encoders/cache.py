@@ -1,0 +1,177 @@
+"""Every different text or picture is encoded once, ever: vectors on disk by model id and content hash.
+
+``<root>/<safe model id>/<uuid>.parquet`` are shards that are written once, whole, and never changed; so any
+number of processes may write at the same time (a hash that two of them encode is there twice, with the same
+vector).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from fashion_assets.encoders.protocol import Encoder, Vectors
+from fashion_assets.encoders.rows import checked_vectors
+from fashion_assets.encoders.schemas import MODEL_ID_KEY, shard_schema
+from fashion_assets.encoders.tables import vector_array, vectors_of
+from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.files import write_parquet_atomic
+
+#: Rows a shard: what a killed run loses at most, against the number of files.
+SHARD_ROWS = 4096
+
+Items = Sequence[Any] | Callable[[list[int]], Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class EncodeResult:
+    """``vectors`` (n, d) float32 in the order asked; ``new`` + ``reused`` = n."""
+
+    vectors: Vectors
+    #: Different hashes that were encoded now.
+    new: int
+    #: Items whose vector was there already, or that repeat another item of the call.
+    reused: int
+
+
+class EmbeddingCache:
+    """Vectors by (model id, content hash) under ``root``."""
+
+    def __init__(self, root: Path, *, shard_rows: int = SHARD_ROWS) -> None:
+        if shard_rows < 1:
+            raise UserError(f"shard_rows is {shard_rows}; it has to be at least 1")
+        self.root = root
+        self.shard_rows = shard_rows
+        # Shards never change, so their hashes are read once in the life of this object.
+        self._hashes: dict[Path, pa.Array] = {}
+
+    def folder(self, model_id: str) -> Path:
+        """The model's folder: its id in safe characters, with a digest so that no two ids share one."""
+        readable = re.sub(r"[^A-Za-z0-9._-]+", "_", model_id).strip("._")[:80]
+        return self.root / f"{readable}-{hashlib.sha256(model_id.encode()).hexdigest()[:12]}"
+
+    def encode_missing(self, encoder: Encoder, hashes: Sequence[str], items: Items) -> EncodeResult:
+        """The vectors of all items; only hashes that have none yet go through the encoder, each once.
+
+        ``items`` is parallel to ``hashes``, or a callable that is given the indices it has to fetch (in
+        shards), so that what is cached is never read or decoded. Each finished shard is on disk before the
+        next begins.
+
+        Raises UserError naming the item for NaN or a wrong dimension; the shards before it stay.
+        """
+        if not callable(items) and len(items) != len(hashes):
+            raise UserError(f"{len(hashes)} content hashes for {len(items)} items; expected one each")
+        first_rows: dict[str, int] = {}
+        for index, content_hash in enumerate(hashes):
+            first_rows.setdefault(content_hash, index)
+        distinct = list(first_rows)
+        vectors = np.zeros((len(distinct), encoder.dim), dtype=np.float32)
+        found = self._fill(encoder, distinct, vectors)
+        missing = np.flatnonzero(~found)
+        for start in range(0, len(missing), self.shard_rows):
+            rows = missing[start : start + self.shard_rows]
+            vectors[rows] = self._encode_shard(
+                encoder, hashes, [first_rows[distinct[row]] for row in rows], items
+            )
+        position = {content_hash: row for row, content_hash in enumerate(distinct)}
+        order = np.asarray([position[content_hash] for content_hash in hashes], dtype=np.int64)
+        return EncodeResult(vectors[order], len(missing), len(hashes) - len(missing))
+
+    def lookup(self, encoder: Encoder, hashes: Sequence[str]) -> tuple[Vectors, npt.NDArray[np.bool_]]:
+        """((n, d) vectors, (n,) whether each was found); rows that were not found are zeros."""
+        vectors = np.zeros((len(hashes), encoder.dim), dtype=np.float32)
+        distinct = list(dict.fromkeys(hashes))
+        kept = np.zeros((len(distinct), encoder.dim), dtype=np.float32)
+        found = self._fill(encoder, distinct, kept)
+        position = {content_hash: row for row, content_hash in enumerate(distinct)}
+        order = np.asarray([position[content_hash] for content_hash in hashes], dtype=np.int64)
+        vectors[:] = kept[order]
+        return vectors, found[order]
+
+    def _encode_shard(
+        self, encoder: Encoder, hashes: Sequence[str], indices: list[int], items: Items
+    ) -> npt.NDArray[np.float32]:
+        chosen = items(indices) if callable(items) else [items[index] for index in indices]
+        names = [f"number {index} (content hash {hashes[index]})" for index in indices]
+        if len(chosen) != len(indices):
+            raise UserError(
+                f"{len(chosen)} items came for {len(indices)} indices, first {names[0]}; expected one each"
+            )
+        vectors = checked_vectors(encoder.encode(chosen), len(indices), encoder.dim, encoder.model_id, names)
+        self.store(encoder.model_id, [hashes[index] for index in indices], vectors)
+        return vectors
+
+    def store(self, model_id: str, hashes: Sequence[str], vectors: npt.NDArray[np.float32]) -> Path:
+        """Write one shard and return its path; from now on its hashes are not encoded again."""
+        table = pa.table(
+            [pa.array(hashes, pa.string()), vector_array(vectors)],
+            schema=shard_schema(int(vectors.shape[1]), model_id),
+        )
+        path = self.folder(model_id) / f"{uuid.uuid4().hex}.parquet"
+        write_parquet_atomic(path, table)
+        return path
+
+    def _fill(
+        self, encoder: Encoder, distinct: list[str], vectors: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.bool_]:
+        """Copy what the shards hold into ``vectors``; (n,) whether each hash was found.
+
+        Hash columns are read first; vectors only of shards with a hit.
+        """
+        found = np.zeros(len(distinct), dtype=bool)
+        wanted = pa.array(distinct, pa.string())
+        for path in self._shards(encoder.model_id):
+            if found.all():
+                break
+            target = pc.index_in(self._shard_hashes(path), value_set=wanted)
+            rows = np.flatnonzero(target.is_valid().to_numpy(zero_copy_only=False))
+            targets = target.drop_null().to_numpy(zero_copy_only=False).astype(np.int64)
+            fresh = ~found[targets]
+            if not fresh.any():
+                continue
+            vectors[targets[fresh]] = self._shard_vectors(path, encoder)[rows[fresh]]
+            found[targets[fresh]] = True
+        return found
+
+    def _shards(self, model_id: str) -> list[Path]:
+        folder = self.folder(model_id)
+        # Temporary files of writers that are at work or were killed start with a dot.
+        return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("."))
+
+    def _shard_hashes(self, path: Path) -> pa.Array:
+        if path not in self._hashes:
+            table = _read_shard(path, "content_hash")
+            self._hashes[path] = table.column("content_hash").combine_chunks()
+        return self._hashes[path]
+
+    def _shard_vectors(self, path: Path, encoder: Encoder) -> npt.NDArray[np.float32]:
+        table = _read_shard(path, "vector")
+        model_id = (table.schema.metadata or {}).get(MODEL_ID_KEY, b"").decode("utf-8")
+        vectors = vectors_of(table)
+        if model_id != encoder.model_id or vectors.shape[1] != encoder.dim:
+            raise UserError(
+                f"the cached vectors in {path} are of {model_id!r} with {vectors.shape[1]} dimensions; "
+                f"expected {encoder.model_id!r} with {encoder.dim}; delete the folder {path.parent} to "
+                "encode again"
+            )
+        return vectors
+
+
+def _read_shard(path: Path, column: str) -> pa.Table:
+    try:
+        return pq.ParquetFile(path).read(columns=[column])
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UserError(
+            f"the cached vectors in {path} cannot be read ({error}); delete the file to encode again"
+        ) from error

@@ -1,0 +1,147 @@
+"""``timm:<name>`` and ``timm:<name>/<weights file>``: picture networks of timm as feature extractors.
+
+The classifier is taken off; the vector is the pooled feature before it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fashion_assets.encoders.hub import HubSnapshot, load_from_hub
+from fashion_assets.encoders.torch_runtime import pick_batch_size, pick_device, ready
+from fashion_assets.encoders.towers import NetworkEncoder, Tower, decode_pool, read_pictures
+from fashion_assets.encoders.weights import (
+    UnloadableFiles,
+    local_path,
+    looks_like_path,
+    missing_file,
+    model_id_of,
+    path_digest,
+)
+from fashion_assets.storage.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+#: Order of preference inside a hub snapshot; timm's own repositories hold the first.
+_WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+
+
+def load_timm(
+    name: str, *, models_dir: Path | None, device: str | None, batch_size: int | None
+) -> NetworkEncoder:
+    """The picture encoder of a timm architecture with its published weights or with a file's."""
+    spec = f"timm:{name}"
+    architecture, separator, weights = name.partition("/")
+    _check_architecture(spec, architecture)
+    if separator:
+        file = local_path(weights, models_dir)
+        if file is None or not file.is_file():
+            raise missing_file(spec, weights, models_dir)
+        model_id = model_id_of(f"timm:{architecture}/{file.name}", path_digest(file))
+        return _build(spec, architecture, file, model_id, device, batch_size)
+    return load_from_hub(
+        spec,
+        _published_weights(spec, architecture),
+        lambda snapshot: _build(
+            spec,
+            architecture,
+            _weights_file(spec, snapshot),
+            model_id_of(f"timm:{architecture}", snapshot.commit),
+            device,
+            batch_size,
+        ),
+    )
+
+
+def _check_architecture(spec: str, architecture: str) -> None:
+    import timm
+
+    if looks_like_path(architecture) or not timm.is_model(architecture):
+        near = timm.list_models(f"*{architecture.split('.')[0].split('_')[0]}*")[:5] if architecture else []
+        raise UserError(
+            f"encoder {spec!r}: timm has no network {architecture!r}"
+            + (f"; near ones: {', '.join(near)}" if near else "")
+            + "; expected timm:<name> or timm:<name>/<weights file>"
+        )
+
+
+def _published_weights(spec: str, architecture: str) -> str:
+    import timm
+
+    configuration = timm.get_pretrained_cfg(architecture, allow_unregistered=False)
+    if configuration is None or not configuration.hf_hub_id:
+        raise UserError(
+            f"encoder {spec!r}: timm publishes no weights for {architecture!r} on the hub; give a file: "
+            f"timm:{architecture}/<weights file>, or take one of timm.list_pretrained()"
+        )
+    return str(configuration.hf_hub_id)
+
+
+def _weights_file(spec: str, snapshot: HubSnapshot) -> Path:
+    for name in _WEIGHT_FILES:
+        if (snapshot.folder / name).is_file():
+            return snapshot.folder / name
+    raise UnloadableFiles(f"encoder {spec!r}: {snapshot.folder} holds none of {', '.join(_WEIGHT_FILES)}")
+
+
+def _build(
+    spec: str, architecture: str, weights: Path, model_id: str, device: str | None, batch_size: int | None
+) -> NetworkEncoder:
+    import timm
+    import torch
+
+    chosen = pick_device(device)
+    network: Any = ready(_weighted(spec, architecture, weights), chosen)
+    settings = timm.data.resolve_model_data_config(network)
+    transform: Any = timm.data.create_transform(**settings, is_training=False)
+    pool = decode_pool()
+
+    def prepare(items: list[Any]) -> Any:
+        from PIL import Image
+
+        return torch.stack(read_pictures(pool, items, lambda pixels: transform(Image.fromarray(pixels))))
+
+    def forward(batch: Any) -> npt.NDArray[np.float32]:
+        with torch.inference_mode():
+            rows: npt.NDArray[np.float32] = network(batch.to(chosen)).float().cpu().numpy()
+        return rows
+
+    # num_features is not the width of the output for networks with a convolution behind the pooling.
+    dim = int(forward(torch.zeros(1, *settings["input_size"])).shape[1])
+    return NetworkEncoder(
+        model_id, dim, image=Tower(prepare, forward), batch_size=pick_batch_size(batch_size, chosen)
+    )
+
+
+def _weighted(spec: str, architecture: str, weights: Path) -> torch.nn.Module:
+    """The network with the file's weights, loaded by timm, which knows how older files name their layers.
+
+    timm says nothing when a file lacks layers and leaves them random. Two networks made from one seed
+    differ wherever the file had a say, so a varied parameter that is equal in both was never loaded.
+    """
+    import timm
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        untouched = timm.create_model(architecture, pretrained=False, num_classes=0)
+        torch.manual_seed(0)
+        try:
+            network = timm.create_model(
+                architecture, pretrained=True, num_classes=0, pretrained_cfg_overlay={"file": str(weights)}
+            )
+        except Exception as error:  # safetensors, pickle and size errors have no common class
+            raise UnloadableFiles(
+                f"encoder {spec!r}: {weights} does not fit {architecture} ({type(error).__name__}: {error})"
+            ) from error
+    before = dict(untouched.named_parameters())
+    for name, parameter in network.named_parameters():
+        start = before[name]
+        if start.numel() > 1 and bool((start != start.flatten()[0]).any()) and torch.equal(start, parameter):
+            raise UnloadableFiles(f"encoder {spec!r}: {weights} has no weights for {name} of {architecture}")
+    return network

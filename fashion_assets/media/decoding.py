@@ -1,0 +1,183 @@
+"""Files as upright RGB pixels, or a refusal that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from fashion_assets.media.errors import MediaError
+from fashion_assets.media.kinds import HEADER_BYTES, KINDS, declared_kinds, detect_kind
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Pixels = npt.NDArray[np.uint8]
+
+#: 50 million pixels are 150 MB of RGB: more than any phone's picture in a crawl, and still safe in a few threads.
+MAX_PIXELS: Final = 50_000_000
+
+#: libjpeg decodes at 1/2, 1/4 or 1/8 as long as this many times the wanted size is left for the last resampling
+#: (Pillow's ``reducing_gap``; 2.0 is its advice for results close to a full decode).
+REDUCING_GAP: Final = 2.0
+
+#: Transparent pixels show this: shops cut garments out for white pages.
+BACKGROUND: Final = (255, 255, 255)
+
+#: Modes with more than 8 bits per channel; their values are spread over 0-255.
+_DEEP_MODES: Final = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """A picture: ``rgb`` uint8 (h, w, 3), and the ``width`` and ``height`` of the upright file in pixels.
+
+    ``rgb`` is smaller than ``height`` x ``width`` where a ``max_side`` was asked for.
+    """
+
+    rgb: Pixels
+    width: int
+    height: int
+
+
+def decode_image(path: Path, *, max_side: int | None = None, max_pixels: int = MAX_PIXELS) -> DecodedImage:
+    """The picture upright (EXIF rotation applied), in RGB, its long side at most ``max_side`` pixels.
+
+    The first frame of an animation is taken; transparency is laid on white. Raises MediaError, in a sentence,
+    for a file that is missing, empty, truncated, not a picture, another kind than its suffix says, or of more
+    than ``max_pixels`` pixels (told by the header, before anything is decoded).
+    """
+    kind = picture_kind(path)
+    with _refusing_what_decoders_raise(path, kind):
+        upright, width, height = _open(path, kind, max_side, max_pixels)
+        return DecodedImage(_rgb(upright), width, height)
+
+
+def decode_cut_out(path: Path, *, max_side: int | None = None, max_pixels: int = MAX_PIXELS) -> Pixels:
+    """uint8 (h, w, 4) RGBA where the file holds transparency, else (h, w, 3) RGB; otherwise as ``decode_image``."""
+    kind = picture_kind(path)
+    with _refusing_what_decoders_raise(path, kind):
+        upright, _, _ = _open(path, kind, max_side, max_pixels)
+        return np.array(upright.convert("RGBA"), dtype=np.uint8) if _has_alpha(upright) else _rgb(upright)
+
+
+def picture_kind(path: Path) -> str:
+    """The kind of picture that the bytes of ``path`` are. Raises MediaError if it is none or is not as named."""
+    kind = file_kind(path)
+    if kind is None or KINDS[kind][0] != "picture":
+        what = f"a {kind} file" if kind else "of no known kind"
+        raise MediaError(f"{path.name} is {what}, not a picture; expected JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF")
+    return kind
+
+
+def file_kind(path: Path) -> str | None:
+    """A key of ``KINDS``, or None. Raises MediaError if the file is missing, empty or not what its suffix says."""
+    try:
+        with path.open("rb") as handle:
+            header = handle.read(HEADER_BYTES)
+    except FileNotFoundError:
+        raise MediaError(f"{path.name} is not there; expected a file at {path}") from None
+    except OSError as fault:
+        raise MediaError(f"{path.name} cannot be opened: {fault.strerror or fault}") from fault
+    if not header:
+        raise MediaError(f"{path.name} is empty (0 bytes); fetch it again")
+    kind = detect_kind(header)
+    declared = declared_kinds(path.name)
+    if declared and kind not in declared:
+        found = f"the bytes of a {kind} file" if kind else "bytes of no known kind"
+        raise MediaError(
+            f"{path.name} is named like a {' or '.join(declared)} file but holds {found}; "
+            f"fetch it again or give it its right suffix"
+        )
+    return kind
+
+
+@contextmanager
+def _refusing_what_decoders_raise(path: Path, kind: str) -> Iterator[None]:
+    """Turns what a decoder raises on damaged bytes into a MediaError.
+
+    Decoders meet hostile bytes, and nearly every built-in exception has come out of one at some time; each of
+    them means the same to the month: this file cannot be used.
+    """
+    try:
+        yield
+    except MediaError:
+        raise
+    except MemoryError as fault:
+        raise MediaError(f"{path.name} needs more memory than there is; make the {kind} file smaller") from fault
+    except Exception as fault:
+        text = str(fault).strip() or type(fault).__name__
+        if any(word in text.lower() for word in ("truncated", "unexpected end", "broken data stream", "end of file")):
+            raise MediaError(f"{path.name} is truncated: the {kind} data end early ({text}); fetch it again") from fault
+        raise MediaError(f"{path.name} is a {kind} file that cannot be read ({text}); fetch it again") from fault
+
+
+def _open(path: Path, kind: str, max_side: int | None, max_pixels: int) -> tuple[Image.Image, int, int]:
+    """The picture upright and at most ``max_side``, with the width and height of the upright file."""
+    from PIL import Image, ImageOps
+
+    if kind == "HEIC":
+        _register_heif(path)
+    pillow_format = KINDS[kind][1]
+    # JPEG files of phones may be MPO (several pictures); Pillow finds that by itself from JPEG.
+    try:
+        opened = Image.open(path, formats=[pillow_format] if pillow_format else None)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as fault:
+        raise MediaError(f"{path.name} is refused as a decompression bomb: {fault}") from fault
+    with opened:
+        check_pixels(path.name, opened.width, opened.height, max_pixels)
+        # Orientation must be read before draft mode: it says which side is which in the full file.
+        turned = opened.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        width, height = (opened.height, opened.width) if turned else opened.size
+        if max_side is not None:
+            opened.thumbnail((max_side, max_side), Image.Resampling.BICUBIC, reducing_gap=REDUCING_GAP)
+        upright = ImageOps.exif_transpose(opened)
+        upright.load()
+        return upright, width, height
+
+
+def _has_alpha(picture: Image.Image) -> bool:
+    return "A" in picture.getbands() or "a" in picture.getbands() or "transparency" in picture.info
+
+
+def check_pixels(name: str, width: int, height: int, max_pixels: int) -> None:
+    """Nothing if the size can be decoded. Raises MediaError for no pixels or more than ``max_pixels``."""
+    if width < 1 or height < 1:
+        raise MediaError(f"{name} says that it is {width} x {height} pixels; expected at least one")
+    if width * height > max_pixels:
+        raise MediaError(
+            f"{name} says that it is {width} x {height} pixels, {width * height / 1e6:,.0f} million; at most "
+            f"{max_pixels / 1e6:,.0f} million are decoded, because more may be a decompression bomb"
+        )
+
+
+def _register_heif(path: Path) -> None:
+    try:
+        import pillow_heif
+    except ImportError:
+        raise MediaError(
+            f'{path.name} is a HEIC picture and this installation cannot read those; run "pip install pillow-heif"'
+        ) from None
+    pillow_heif.register_heif_opener()
+
+
+def _rgb(picture: Image.Image) -> Pixels:
+    """uint8 (h, w, 3); transparency on white, deep greys spread over their own range."""
+    from PIL import Image
+
+    if picture.mode in _DEEP_MODES:
+        deep = np.asarray(picture, dtype=np.float64)
+        top = 65535.0 if picture.mode.startswith("I;16") else max(float(np.nanmax(deep)), 1.0)
+        grey = np.clip(np.nan_to_num(deep) * (255.0 / top), 0, 255).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if _has_alpha(picture):
+        cut_out = picture.convert("RGBA")
+        ground = Image.new("RGBA", cut_out.size, (*BACKGROUND, 255))
+        picture = Image.alpha_composite(ground, cut_out)
+    # A copy: arrays over Pillow's memory are read-only, and cv2 wants to write.
+    return np.array(picture.convert("RGB"), dtype=np.uint8)

@@ -1,0 +1,32 @@
+"""Paths that a manifest names, kept inside the folder that they must lie in."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from fashion_assets.media.errors import MediaError
+
+
+def resolve_inside(root: Path, relative: str) -> Path:
+    """The file ``relative`` under ``root`` with every symbolic link followed.
+
+    Raises MediaError if the path is empty, absolute, holds ``..`` or a NUL byte, or ends outside ``root`` by a
+    link. That the file exists is not checked.
+    """
+    if not relative or "\0" in relative:
+        raise MediaError(f"the media path {relative!r} is not a file name; expected a path relative to {root}")
+    parts = (*PurePosixPath(relative).parts, *PureWindowsPath(relative).parts)
+    if PurePosixPath(relative).is_absolute() or PureWindowsPath(relative).drive or ".." in parts:
+        raise MediaError(
+            f"the media path {relative!r} leaves the media folder; expected a path relative to {root} without '..'"
+        )
+    try:
+        resolved = (root / relative).resolve()
+        inside = resolved.is_relative_to(root.resolve())
+    except (OSError, RuntimeError) as fault:  # a loop of links, a name that is too long
+        raise MediaError(f"the media path {relative!r} cannot be followed under {root}: {fault}") from fault
+    if not inside:
+        raise MediaError(
+            f"the media path {relative!r} is a link to a place outside {root}; copy the file there instead"
+        )
+    return resolved

@@ -1,0 +1,124 @@
+"""Compressed crawl files and archives: their members as bytes, and a sentence for each that is not read."""
+
+from __future__ import annotations
+
+import gzip
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from fashion_assets.storage.errors import UserError
+
+#: A month of posts is some tens of MB; a member beyond this is a mistake or a trap, and would not fit in
+#: memory.
+MAX_MEMBER_BYTES = 1 << 30
+
+_READ_SIZE = 1 << 20
+_ENCRYPTED = 0x1
+_UTF8_NAME = 0x800
+
+
+@dataclass(frozen=True)
+class Member:
+    """One file of an archive: its relative name, its entry, and the reason to leave it if there is one."""
+
+    name: str
+    entry: zipfile.ZipInfo
+    reason: str | None = None
+
+
+def read_gzip(path: Path, limit: int = MAX_MEMBER_BYTES) -> bytes:
+    """The bytes of a .gz file; ``UserError`` (without file name) if it is damaged, cut off or too large."""
+    try:
+        with gzip.open(path, "rb") as handle:
+            return _read_limited(handle, limit)
+    except (OSError, EOFError, zlib.error) as fault:
+        raise UserError(f"it is not a whole gzip file ({fault}); copy it again") from None
+
+
+def open_zip(path: Path) -> zipfile.ZipFile:
+    """The archive, open for reading; ``UserError`` (without file name) if it is none or cut off."""
+    try:
+        return zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as fault:
+        raise UserError(f"it is not a whole zip archive ({fault}); copy it again") from None
+
+
+def zip_members(archive: zipfile.ZipFile, limit: int = MAX_MEMBER_BYTES) -> Iterator[Member]:
+    """Every file of the archive by name, in name order; folders and file systems' own left-overs are passed
+    over.
+    """
+    seen: set[str] = set()
+    for entry in sorted(archive.infolist(), key=lambda entry: entry.filename):
+        name = _name(entry)
+        parts = PurePosixPath(name).parts
+        if (
+            entry.is_dir()
+            or "__MACOSX" in parts
+            or (parts and parts[-1] in (".DS_Store", "Thumbs.db", "desktop.ini"))
+        ):
+            continue
+        reason = _reason(entry, name, limit)
+        if reason is None and name in seen:
+            reason = f"{name} is in the archive twice; only the first is read."
+        seen.add(name)
+        yield Member(name, entry, reason)
+
+
+def read_member(archive: zipfile.ZipFile, member: Member, limit: int = MAX_MEMBER_BYTES) -> bytes:
+    """The bytes of a member; ``UserError`` with a sentence if they are damaged or more than ``limit``."""
+    try:
+        with archive.open(member.entry) as handle:
+            return _read_limited(handle, limit)
+    except UserError as fault:
+        raise UserError(f"{member.name} was not read: {fault}.") from None
+    except (zipfile.BadZipFile, OSError, EOFError, zlib.error, RuntimeError, NotImplementedError) as fault:
+        raise UserError(
+            f"{member.name} is damaged in the archive ({fault}); make the archive again."
+        ) from None
+
+
+def _read_limited(handle: IO[bytes] | gzip.GzipFile, limit: int) -> bytes:
+    """All bytes, unless they are more than the limit: a header may say less than there is."""
+    pieces: list[bytes] = []
+    total = 0
+    while piece := handle.read(_READ_SIZE):
+        total += len(piece)
+        if total > limit:
+            raise UserError(f"it unpacks to more than {limit:,} bytes; split it")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _name(entry: zipfile.ZipInfo) -> str:
+    """The member's name; one that an older Windows wrote in GBK is read as that and not as code page 437."""
+    if entry.flag_bits & _UTF8_NAME or entry.filename.isascii():
+        return entry.filename
+    try:
+        return entry.filename.encode("cp437").decode("gb18030")
+    except (UnicodeEncodeError, UnicodeDecodeError):
+        return entry.filename
+
+
+def _reason(entry: zipfile.ZipInfo, name: str, limit: int) -> str | None:
+    path = PurePosixPath(name)
+    if (
+        path.is_absolute()
+        or ".." in path.parts
+        or "\\" in name
+        or ":" in name
+        or "\x00" in name
+        or not path.parts
+    ):
+        return f"{name!r} is not a plain relative name (a way out of the archive); it was left alone."
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        return f"{name} is a link; put the file itself into the archive."
+    if entry.flag_bits & _ENCRYPTED:
+        return f"{name} is encrypted; make the archive without a password."
+    if entry.file_size > limit:
+        return f"{name} has {entry.file_size:,} bytes, more than the {limit:,} that are read; split it."
+    return None

@@ -1,0 +1,265 @@
+"""Reading one crawl file of any kind into rows of text, with a sentence for every row or file that is
+refused.
+
+Belongs here: CSV, JSONL and Parquet, plain, gzipped or zipped, to one frame of the crawl columns. Does not:
+what the cells mean (``dates``, ``counts``) or where the rows go (``landing``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fashion_assets.posts.archives import open_zip, read_gzip, read_member, zip_members
+from fashion_assets.posts.csv_records import read_records, sniff_delimiter
+from fashion_assets.posts.decoding import decode_lines
+from fashion_assets.posts.mapping import MAPPING_NAME, ColumnMapping
+from fashion_assets.posts.records import Record, json_records, parquet_records
+from fashion_assets.posts.schemas import CRAWL_COLUMNS, REQUIRED_COLUMNS
+from fashion_assets.posts.times import parse_fetch_time
+from fashion_assets.storage.errors import UserError
+
+#: Kinds of crawl file by the end of their name.
+CSV_SUFFIXES = (".csv", ".tsv")
+JSON_SUFFIXES = (".jsonl", ".ndjson")
+PARQUET_SUFFIXES = (".parquet", ".pq")
+PLAIN_SUFFIXES = (*CSV_SUFFIXES, *JSON_SUFFIXES, *PARQUET_SUFFIXES)
+
+#: The columns of ``CrawlRead.frame``.
+READ_COLUMNS = (*CRAWL_COLUMNS, "extra", "source_file", "source_row", "fault_column", "fault")
+
+_DAMAGED = (
+    "Line {line} holds NUL bytes or half a character in {column}, the mark of a write that was cut off; "
+    "crawl the post again."
+)
+
+#: A refusal shows this many of the columns that it found.
+_COLUMNS_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class CrawlRead:
+    """What a file held: rows of text (``READ_COLUMNS``), remarks on it, and the sentence if it is refused
+    whole.
+    """
+
+    frame: pd.DataFrame
+    notes: list[str] = field(default_factory=list)
+    refused: str | None = None
+
+
+def read_crawl_file(path: Path, mapping: ColumnMapping | None = None, name: str | None = None) -> CrawlRead:
+    """The rows of a crawl file: cells as text or None, ``source_row`` the 1-based line where the record
+    starts.
+
+    (In Parquet, which has no lines, the 1-based row.) Rows that cannot be read have ``fault_column`` and
+    ``fault`` set and nothing else; a file that cannot be read has ``refused``. ``name`` is how the file is
+    called in sentences and in ``source_file``; the members of an archive are called
+    ``archive.zip/member.csv``. Nothing is raised for what is in the file.
+    """
+    name = name or path.name
+    lowered = path.name.lower()
+    try:
+        if lowered.endswith(".zip"):
+            return _read_zip(path, mapping, name)
+        inner = lowered.removesuffix(".gz")
+        if not inner.endswith(PLAIN_SUFFIXES):
+            raise UserError(
+                "it is no crawl file by its name; expected .csv, .jsonl or .parquet, or these in .gz or .zip"
+            )
+        data = read_gzip(path) if lowered.endswith(".gz") else path.read_bytes()
+        return _read_bytes(data, inner, mapping, name)
+    except UserError as fault:
+        return _refused(f"{name} was refused: {fault}.")
+
+
+def _read_zip(path: Path, mapping: ColumnMapping | None, name: str) -> CrawlRead:
+    frames: list[pd.DataFrame] = []
+    notes: list[str] = []
+    with open_zip(path) as archive:
+        for member in zip_members(archive):
+            place = f"{name}/{member.name}"
+            if member.reason:
+                notes.append(f"{name}: {member.reason}")
+            elif not member.name.lower().endswith(PLAIN_SUFFIXES):
+                notes.append(f"{place} is no CSV, JSONL or Parquet file; it was left alone.")
+            else:
+                try:
+                    read = _read_bytes(read_member(archive, member), member.name.lower(), mapping, place)
+                except UserError as fault:
+                    notes.append(
+                        f"{name}: {fault}" if str(fault).endswith(".") else f"{place} was refused: {fault}."
+                    )
+                    continue
+                notes.extend(read.notes)
+                if read.refused:
+                    notes.append(read.refused)
+                else:
+                    frames.append(read.frame)
+    if not frames:
+        found = " ".join(notes) or "The archive is empty."
+        return CrawlRead(
+            _frame([]),
+            [],
+            f"{name} was refused: it holds no readable crawl file (CSV, JSONL or Parquet; archives of "
+            f"pictures belong into incoming/media/). {found}",
+        )
+    return CrawlRead(pd.concat(frames, ignore_index=True), notes)
+
+
+def _read_bytes(data: bytes, lowered: str, mapping: ColumnMapping | None, name: str) -> CrawlRead:
+    """One plain file; raises ``UserError`` without name for what refuses the file as a whole."""
+    if not data.strip(b"\x00\xff\xfe\xef\xbb\xbf \t\r\n"):
+        raise UserError("it is empty; crawl it again or delete it")
+    if lowered.endswith(PARQUET_SUFFIXES):
+        parquet_columns, rows = parquet_records(data)
+        return _assemble(parquet_columns, rows, mapping, name, [])
+    text = decode_lines(data)
+    notes = [] if text.encoding == "UTF-8" else [f"{name} was read as {text.encoding}."]
+    if lowered.endswith(JSON_SUFFIXES):
+        columns, records = json_records(text.lines, text.damaged)
+        return _assemble(columns, records, mapping, name, notes)
+    return _read_csv(text.lines, text.damaged, mapping, name, notes)
+
+
+def _read_csv(
+    lines: list[str], damaged: dict[int, str], mapping: ColumnMapping | None, name: str, notes: list[str]
+) -> CrawlRead:
+    start = next((number for number, line in enumerate(lines, start=1) if line.strip()), 1)
+    delimiter = sniff_delimiter(lines[start - 1])
+    header = next(read_records(lines, delimiter=delimiter, first_line=start))
+    if header.fault or start in damaged:
+        raise UserError(f"its header cannot be read ({header.fault or damaged[start]})")
+    if any(_is_damaged(cell) for cell in header.cells):
+        raise UserError("its header holds NUL bytes, the mark of a write that was cut off; crawl it again")
+    columns = [cell.strip() or f"column {number}" for number, cell in enumerate(header.cells, start=1)]
+    positions = _positions(columns, mapping)
+    time_at = positions.get("post_fetch_time")
+    id_at = positions.get("post_id")
+
+    def is_record(cells: list[str]) -> bool:
+        """Cells that are a record beyond doubt: as many as the header has, with an id and a time in their
+        places.
+        """
+        if len(cells) != len(columns) or id_at is None or not cells[id_at].strip():
+            return False
+        return time_at is None or parse_fetch_time(cells[time_at]) is not None
+
+    def records() -> Iterable[Record]:
+        for record in read_records(
+            lines,
+            delimiter=delimiter,
+            first_line=header.last_line + 1,
+            width=len(columns),
+            is_record=is_record,
+        ):
+            lines_of_it = range(record.line, record.last_line + 1)
+            fault = next((damaged[line] for line in lines_of_it if line in damaged), None) or record.fault
+            if record.fault and "\x00" in lines[record.line - 1]:
+                fault = _DAMAGED.format(line=record.line, column="the record")
+            yield Record(record.line, {} if fault else dict(zip(columns, record.cells, strict=True)), fault)
+
+    return _assemble(columns, records(), mapping, name, notes)
+
+
+def _positions(columns: list[str], mapping: ColumnMapping | None) -> dict[str, int]:
+    """Where each of our columns stands; ``UserError`` for repeated, missing or wrongly declared ones."""
+    lowered = [column.lower() for column in columns]
+    repeated = sorted({column for column in lowered if lowered.count(column) > 1})
+    if repeated:
+        raise UserError(f"its header names {', '.join(repeated)} more than once; name every column once")
+    rule = mapping or ColumnMapping()
+    gone = [source for source in rule.columns.values() if source.strip().lower() not in lowered]
+    if gone:
+        raise UserError(
+            f"{rule.declared_in} maps {', '.join(gone)}, which the file does not have; "
+            f"it has {_shown(columns)}"
+        )
+    positions = {ours: lowered.index(source.strip().lower()) for ours, source in rule.columns.items()}
+    taken = set(positions.values())
+    for ours in CRAWL_COLUMNS:
+        fixed = ours in positions or ours in rule.constants or ours in rule.absent
+        if not fixed and ours in lowered and lowered.index(ours) not in taken:
+            positions[ours] = lowered.index(ours)
+    missing = [
+        ours
+        for ours in REQUIRED_COLUMNS
+        if ours not in positions and ours not in rule.constants and ours not in rule.absent
+    ]
+    if missing:
+        raise UserError(
+            f"the required column{'s' if len(missing) > 1 else ''} {', '.join(missing)} "
+            f"{'are' if len(missing) > 1 else 'is'} missing; it has {_shown(columns)}. If they have other "
+            f'names, declare them in incoming/{MAPPING_NAME}, e.g. \'- {{files: "*.csv", columns: '
+            f'{{{missing[0]}: its name there}}, constants: {{post_fetch_time: "2024-07-03 00:00:00"}}, '
+            "absent: [post_location]}'"
+        )
+    return positions
+
+
+def _shown(columns: list[str]) -> str:
+    """The columns for a sentence. A file without header has a row there: nothing of a person may show."""
+    if any(_looks_like_data(column) for column in columns):
+        return f"{len(columns)} columns whose names look like data: is the header line missing"
+    listed = ", ".join(columns[:_COLUMNS_SHOWN])
+    return listed if len(columns) <= _COLUMNS_SHOWN else f"{listed} and {len(columns) - _COLUMNS_SHOWN} more"
+
+
+def _looks_like_data(column: str) -> bool:
+    digits = sum(character.isdigit() for character in column)
+    return len(column) > 60 or digits >= 5 or parse_fetch_time(column) is not None
+
+
+def _assemble(
+    columns: list[str], records: Iterable[Record], mapping: ColumnMapping | None, name: str, notes: list[str]
+) -> CrawlRead:
+    """Records of the file's columns as a frame of ours; the file's other columns become JSON in ``extra``."""
+    rule = mapping or ColumnMapping()
+    positions = _positions(columns, mapping)
+    ours_of = {columns[position]: ours for ours, position in positions.items()}
+    rows: list[dict[str, Any]] = []
+    for record in records:
+        row: dict[str, Any] = dict.fromkeys(READ_COLUMNS)
+        row["source_file"], row["source_row"], row["fault"] = name, record.line, record.fault
+        rows.append(row)
+        if record.fault:
+            continue
+        extra = {}
+        for column, cell in record.cells.items():
+            if cell is None or not cell.strip():
+                continue
+            if _is_damaged(cell):
+                row["fault_column"] = ours_of.get(column, column)
+                row["fault"] = _DAMAGED.format(line=record.line, column=row["fault_column"])
+            elif column in ours_of:
+                row[ours_of[column]] = cell
+            else:
+                extra[column] = cell
+        row.update(rule.constants)
+        if rule.tag_separator and row["post_tag"]:
+            row["post_tag"] = ", ".join(tag.strip() for tag in row["post_tag"].split(rule.tag_separator))
+        if extra:
+            row["extra"] = json.dumps(extra, ensure_ascii=False)
+    if not rows:
+        raise UserError("it has a header and no row; crawl it again or delete it")
+    return CrawlRead(_frame(rows), notes)
+
+
+def _is_damaged(cell: str) -> bool:
+    """NUL, or half a character: what no text file that was written to its end holds."""
+    return "\x00" in cell or (not cell.isascii() and any("\ud800" <= mark <= "\udfff" for mark in cell))
+
+
+def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=list(READ_COLUMNS), dtype=object)
+    frame["source_row"] = frame["source_row"].astype("int64")
+    return frame
+
+
+def _refused(sentence: str) -> CrawlRead:
+    return CrawlRead(_frame([]), [], sentence.replace("..", "."))

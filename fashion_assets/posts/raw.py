@@ -1,0 +1,80 @@
+"""raw_posts: one row per post of a month, the newest crawl of it, with the older ones as lineage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from fashion_assets.posts.landed import month_files, read_media_manifest, read_post_index, read_rows
+from fashion_assets.posts.schemas import RAW_POSTS, empty_frame
+
+
+def collect_raw_posts(lake: Path, month: str) -> pd.DataFrame:
+    """The posts of a month (``RAW_POSTS``): the newest fetch wins, ties go to the later file name and row.
+
+    A row without post id (a broken line, or an empty id) is a row of its own. ``resolved_date`` is the one
+    that placed the post, which an earlier crawl may have decided; a date that is a fault of the newest crawl
+    stays one. Empty months give an empty frame.
+    """
+    rows = _landed_rows(lake, month)
+    if rows is None:
+        return empty_frame(RAW_POSTS)
+    newest, older = _newest_first(rows)
+    lineage: dict[str, list[str]] = {}
+    for row in older.itertuples():
+        fetched = row.post_fetch_time if isinstance(row.post_fetch_time, str) else "unknown time"
+        lineage.setdefault(str(row.post_id), []).append(f"{row.source_file}:{row.source_row}@{fetched}")
+    posts = newest.copy()
+    posts["lineage"] = [
+        lineage.get(post_id, []) if isinstance(post_id, str) else [] for post_id in posts["post_id"]
+    ]
+    posts["superseded"] = posts["lineage"].map(len).astype("int32")
+    manifest = read_media_manifest(lake)
+    media = manifest.loc[manifest["reason"].isna(), "post_id"].value_counts()
+    posts["n_media"] = posts["post_id"].map(media).fillna(0).astype("int32")
+    posts["month"] = month
+    _date_by_index(posts, lake)
+    ordered = posts.sort_values(["source_file", "source_row"], kind="stable").reset_index(drop=True)
+    shaped: pd.DataFrame = ordered[RAW_POSTS.names]
+    return shaped
+
+
+def arrival_counts(lake: Path, month: str) -> dict[str, int]:
+    """``rows`` that arrived for a month, ``posts`` that they are, and ``superseded`` ones: rows = posts +
+    superseded.
+    """
+    rows = _landed_rows(lake, month)
+    if rows is None:
+        return {"rows": 0, "superseded": 0, "posts": 0}
+    newest, older = _newest_first(rows)
+    return {"rows": len(rows), "superseded": len(older), "posts": len(newest)}
+
+
+def _landed_rows(lake: Path, month: str) -> pd.DataFrame | None:
+    frames = [read_rows(path) for path in month_files(lake, month)]
+    return pd.concat(frames, ignore_index=True) if frames else None
+
+
+def _newest_first(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(the newest row of every post and all rows without post id, the older rows, oldest first)."""
+    ordered = rows.sort_values(
+        ["fetched_at", "source_file", "source_row"], kind="stable", na_position="first", ignore_index=True
+    )
+    older = ordered["post_id"].notna() & ordered["post_id"].duplicated(keep="last")
+    return ordered[~older], ordered[older]
+
+
+def _date_by_index(posts: pd.DataFrame, lake: Path) -> None:
+    """Give dated posts, and those with an empty date, the date that placed them."""
+    index = read_post_index(lake).set_index("post_id")
+    known = posts["post_id"].map(index["resolved_date"])
+    sources = posts["post_id"].map(index["date_source"])
+    empty = posts["post_date"].isna() & posts["post_time"].isna() & posts["fault"].isna()
+    take = known.notna() & (posts["resolved_date"].notna() | empty)
+    posts["resolved_date"] = [
+        a if t else b for a, b, t in zip(known, posts["resolved_date"], take, strict=True)
+    ]
+    posts["date_source"] = [
+        a if t else b for a, b, t in zip(sources, posts["date_source"], take, strict=True)
+    ]

@@ -1,0 +1,108 @@
+"""Records of JSONL and Parquet files as texts by column name, the shape that CSV has by nature."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from fashion_assets.posts.times import to_shanghai
+from fashion_assets.storage.errors import UserError
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record: its 1-based line (or row), its cells by the file's column names, or why it is refused."""
+
+    line: int
+    cells: Mapping[str, str | None]
+    fault: str | None = None
+
+
+def json_records(lines: list[str], damaged: Mapping[int, str]) -> tuple[list[str], Iterable[Record]]:
+    """(the union of all keys in order of appearance, one record per line that is not blank)."""
+    records: list[Record] = []
+    columns: dict[str, None] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        record = Record(number, {}, damaged[number]) if number in damaged else _json_record(number, line)
+        records.append(record)
+        columns.update(dict.fromkeys(record.cells))
+    if records and all(record.fault for record in records):
+        raise UserError(f"none of its {len(records)} lines is a JSON object; expected one object per line")
+    return list(columns), records
+
+
+def _json_record(number: int, line: str) -> Record:
+    repeated: list[str] = []
+
+    def cells(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        # Only matters at the top; an inner object with repeats keeps the last, as JSON readers do.
+        names = [key.strip().lower() for key, _ in pairs]
+        repeated[:] = sorted({name for name in names if names.count(name) > 1})
+        return dict(pairs)
+
+    try:
+        content = json.loads(line, object_pairs_hook=cells)
+    except (ValueError, RecursionError) as fault:
+        where = f" at column {fault.colno}" if isinstance(fault, json.JSONDecodeError) else ""
+        return Record(number, {}, f"Line {number} is not valid JSON{where}; mend or delete it.")
+    if not isinstance(content, dict):
+        return Record(number, {}, f'Line {number} is JSON but no object; expected {{"post_id": …}}.')
+    if repeated:
+        return Record(
+            number, {}, f"Line {number} names {', '.join(repeated)} more than once; name each key once."
+        )
+    # Keys are compared like CSV headers: stripped, without case. One spelling stands for all lines.
+    return Record(number, {str(key).strip().lower(): cell_text(value) for key, value in content.items()})
+
+
+def parquet_records(data: bytes) -> tuple[list[str], Iterator[Record]]:
+    """(column names, one record per row, counted from 1); ``UserError`` if the file is damaged."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(io.BytesIO(data))
+    except (pa.ArrowException, OSError, ValueError) as fault:
+        raise UserError(
+            f"it is no whole Parquet file ({' '.join(str(fault).split())[:200]}); copy it again"
+        ) from None
+    columns = [str(name).strip() for name in table.column_names]
+    texts = [[cell_text(value) for value in column.to_pylist()] for column in table.columns]
+
+    def records() -> Iterator[Record]:
+        for row in range(table.num_rows):
+            yield Record(row + 1, {name: text[row] for name, text in zip(columns, texts, strict=True)})
+
+    return columns, records()
+
+
+def cell_text(value: Any) -> str | None:
+    """A typed cell as the text that a CSV would hold: whole numbers without point, lists joined by commas."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return None
+        return str(int(value)) if value.is_integer() else repr(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, datetime):
+        return to_shanghai(value).strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, (list, tuple)) and all(not isinstance(part, (dict, list, tuple)) for part in value):
+        return ", ".join(text for part in value if (text := cell_text(part)) is not None)
+    if isinstance(value, (dict, list, tuple)):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)

@@ -1,0 +1,102 @@
+"""Collects what a monthly report shows from the month's tables and crops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+
+from fashion_assets.keywords.facets import top_keywords
+from fashion_assets.reports.monthly import PICTURES_PER_STYLE, TOP_STYLES, MonthlyReportData, ReportCounts
+from fashion_assets.reports.montage import MontageRow
+from fashion_assets.reports.pictures import Thumb, load_thumbnail, placeholder
+from fashion_assets.reports.quarantine import quarantine_summary
+
+#: Representative posts quoted under a style.
+POSTS_PER_STYLE = 3
+
+#: Keywords offered to the page's facet lists, most frequent first; the page shows the first few of each facet.
+KEYWORDS_SHOWN = 500
+
+
+def gather_monthly_report(
+    month: str,
+    tables: Mapping[str, pd.DataFrame],
+    history: pd.DataFrame,
+    *,
+    crops_root: Path,
+    silhouette_curve: pd.DataFrame,
+    chosen_k: int | None,
+    k_reason: str,
+    model_ids: Mapping[str, str],
+    min_garment_share: float,
+    generated_at: datetime,
+    provenance: Mapping[str, str],
+) -> MonthlyReportData:
+    """What the page of ``month`` shows.
+
+    ``tables`` holds the month's ``raw_posts``, ``cleaned_posts``, ``quarantined_posts``, ``post_images``,
+    ``garment_images``, ``fashion_keywords`` and ``style_profiles``; ``history`` the profiles of every month up to it.
+    """
+    images, garments, profiles = tables["post_images"], tables["garment_images"], tables["style_profiles"]
+    usable = images[images["status"] == "ok"]
+    counts = ReportCounts(
+        arrived=len(tables["raw_posts"]),
+        kept=len(tables["cleaned_posts"]),
+        quarantined=len(tables["quarantined_posts"]),
+        pictures=len(usable),
+        refused_pictures=len(images) - len(usable),
+        low_garment=int((~garments["kept"].astype(bool)).sum()),
+        near_duplicates=int((~usable["is_representative"].astype(bool)).sum()),
+        garment_threshold=min_garment_share,
+    )
+    top = profiles.sort_values(["share", "style_id"], ascending=[False, True]).head(TOP_STYLES)
+    texts = tables["cleaned_posts"].set_index("post_id")["text"]
+    return MonthlyReportData(
+        month=month,
+        counts=counts,
+        quarantine_reasons=quarantine_summary(tables["quarantined_posts"]),
+        model_ids=model_ids,
+        profiles=profiles,
+        profile_history=history,
+        silhouette_curve=silhouette_curve,
+        chosen_k=chosen_k,
+        k_reason=k_reason,
+        pictures={
+            row.style_id: _thumbs(row.representative_images, garments, crops_root) for row in top.itertuples()
+        },
+        posts={
+            row.style_id: [
+                str(texts[post]) for post in list(row.representative_posts)[:POSTS_PER_STYLE] if post in texts
+            ]
+            for row in top.itertuples()
+        },
+        facets=top_keywords(tables["fashion_keywords"], KEYWORDS_SHOWN),
+        generated_at=generated_at,
+        provenance=provenance,
+    )
+
+
+def _thumbs(image_ids: object, garments: pd.DataFrame, crops_root: Path) -> list[Thumb]:
+    crops = garments.drop_duplicates("image_id").set_index("image_id")["crop_path"]
+    tiles = []
+    for image_id in list(image_ids)[:PICTURES_PER_STYLE]:  # type: ignore[call-overload]
+        path = crops.get(image_id)
+        found = isinstance(path, str)
+        tiles.append(load_thumbnail(crops_root / path, image_id=image_id) if found else placeholder(image_id))
+    return tiles
+
+
+def montage_rows(data: MonthlyReportData) -> list[MontageRow]:
+    """One montage row per top style: its name with share, and its pictures."""
+    top = data.profiles.sort_values(["share", "style_id"], ascending=[False, True]).head(TOP_STYLES)
+    return [
+        MontageRow(
+            title=f"{row.label}  {row.share:.1%}",
+            thumbs=data.pictures.get(row.style_id, ()),
+            fallback=f"Style {row.style_id}, {row.share:.1%}",
+        )
+        for row in top.rename(columns={"name": "label"}).itertuples()
+    ]

@@ -1,0 +1,88 @@
+"""The DuckDB file that analysts open: built whole beside the old one and swapped in; readers are read-only.
+
+DuckDB lets one process write and none read meanwhile, so the file that people hold open is never written:
+a new one takes its name, and a reader keeps the old inode until it opens again.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.files import _fsync_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+def publish_tables(
+    path: Path, tables: Mapping[str, pa.Table], comments: Mapping[str, str] | None = None
+) -> dict[str, int]:
+    """Rows per table after writing ``tables`` into a new DuckDB file that then replaces ``path``.
+
+    ``comments`` become the tables' comments, so that a client shows what each holds. A failure leaves the
+    old file as it was.
+    """
+    import duckdb
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    os.close(descriptor)
+    temporary = Path(name)
+    temporary.unlink()  # DuckDB wants to make the file itself
+    rows: dict[str, int] = {}
+    try:
+        with duckdb.connect(str(temporary)) as connection:
+            for table_name, table in tables.items():
+                connection.register("incoming_table", table)
+                connection.execute(f'CREATE TABLE "{table_name}" AS SELECT * FROM incoming_table')
+                connection.unregister("incoming_table")
+                comment = (comments or {}).get(table_name)
+                if comment:
+                    quoted = comment.replace("'", "''")
+                    connection.execute(f"COMMENT ON TABLE \"{table_name}\" IS '{quoted}'")
+                rows[table_name] = table.num_rows
+            connection.execute("CHECKPOINT")
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+        _fsync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+        Path(f"{temporary}.wal").unlink(missing_ok=True)
+    return rows
+
+
+def query(path: Path, sql: str, parameters: list[Any] | None = None) -> pd.DataFrame:
+    """The result of one read-only statement on the published warehouse.
+
+    The connection cannot write, attach or copy to other files, nor install or load extensions
+    (``enable_external_access = false``, then the configuration is locked). Raises UserError with DuckDB's own
+    words for a faulty or forbidden statement.
+    """
+    import duckdb
+
+    if not path.exists():
+        raise UserError(f"there is no warehouse at {path}; make one with: fashion-assets run --data-dir {path.parent}")
+    try:
+        with duckdb.connect(
+            str(path),
+            read_only=True,
+            config={
+                "enable_external_access": "false",
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "lock_configuration": "true",
+            },
+        ) as connection:
+            statements = connection.extract_statements(sql)
+            if len(statements) != 1:
+                raise UserError(f"one statement at a time, please; this text holds {len(statements)}")
+            return connection.execute(statements[0], parameters or []).df()
+    except duckdb.Error as fault:
+        raise UserError(f"the warehouse says: {str(fault).strip()}") from fault

@@ -1,0 +1,141 @@
+"""What each style of a month is like: share, engagement, words, a name, the posts and pictures that show it
+best.
+
+Belongs here: one row per style from tables that exist. Does not: drawing it (`reports/`), its course over
+months (`trends/`), the choice of a name's words (`naming.py`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fashion_assets.styles.naming import CANDIDATES, facet_of_words, name_styles
+from fashion_assets.styles.schemas import STYLE_PROFILES, frame_of
+
+TOP_KEYWORDS = 10
+"""Keywords per style: what a report shows on one line."""
+
+REPRESENTATIVES = 10
+"""Posts and pictures per style: the ten columns of the report's grid."""
+
+REACH = 50
+"""Posts nearest to the centroid that pictures may come from; farther ones no longer show the style."""
+
+Z_95 = 1.959963984540054
+"""Normal quantile of 0.975."""
+
+
+def wilson_interval(count: int, total: int, z: float = Z_95) -> tuple[float, float]:
+    """Low and high end of the 95 % interval of count / total (Wilson 1927); (0, 1) if total is 0."""
+    if total == 0:
+        return 0.0, 1.0
+    share, spread = count / total, z * z / total
+    centre = (share + spread / 2) / (1 + spread)
+    half = z / (1 + spread) * math.sqrt(share * (1 - share) / total + spread / (4 * total))
+    # rounding must not put the share itself outside its interval
+    return max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share))
+
+
+def profile_styles(
+    clusters: pd.DataFrame,
+    cleaned: pd.DataFrame,
+    keywords: pd.DataFrame,
+    garments: pd.DataFrame,
+    month: str,
+    *,
+    images: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """STYLE_PROFILES: one row per style of `month` with at least one post, by style id.
+
+    Shares are of the month's posts that have a style. Counts that are unknown stay out of the medians. Posts
+    of the same text (content_hash) are shown once; pictures are kept garments of the posts nearest to the
+    centroid, one per post before a second of any; with POST_IMAGES as `images` a near-duplicate group is
+    shown once, else a digest.
+    """
+    from fashion_assets.keywords.facets import class_tfidf
+
+    rows = clusters[(clusters["month"] == month) & (clusters["style_id"] >= 0)]
+    rows = rows.sort_values(["style_id", "distance", "post_id"], kind="stable")
+    posts = cleaned.drop_duplicates("post_id").set_index("post_id")
+    spoken = keywords.drop_duplicates("post_id").set_index("post_id")
+    words = {post: list(each) for post, each in spoken["keywords"].items()}
+    documents = [words.get(post, []) for post in rows["post_id"]]
+    labels = rows["style_id"].to_numpy(dtype=np.int64)
+    weights = class_tfidf(documents, labels, top=CANDIDATES)
+    words_of = {style: [word for word, _ in weights.get(style, [])] for style in sorted(set(labels.tolist()))}
+    sizes = Counter(labels.tolist())
+    contents = dict(zip(cleaned["post_id"], cleaned["content_hash"], strict=True))
+    seen = spoken.loc[spoken.index.isin(rows["post_id"])]
+    names = name_styles(words_of, facet_of_words(seen["keywords"], seen["facets"]), sizes)
+    pictures = _pictures(garments, images)
+
+    columns: dict[str, list[Any]] = {field: [] for field in STYLE_PROFILES.names}
+    for style, name in sorted(names.items()):
+        members = rows.loc[labels == style, "post_id"].tolist()
+        nearest = _distinct(members, contents)
+        low, high = wilson_interval(len(members), len(rows))
+        own = posts.reindex(members)
+        columns["month"].append(month)
+        columns["style_id"].append(style)
+        columns["name"].append(name)
+        columns["n_posts"].append(len(members))
+        columns["share"].append(len(members) / len(rows))
+        columns["share_low"].append(low)
+        columns["share_high"].append(high)
+        columns["likes_median"].append(_median(own["likes"]))
+        columns["collects_median"].append(_median(own["collects"]))
+        columns["keywords"].append(words_of[style][:TOP_KEYWORDS])
+        columns["representative_posts"].append(nearest[:REPRESENTATIVES])
+        columns["representative_images"].append(_best_pictures(nearest[:REACH], pictures))
+    return frame_of(columns, STYLE_PROFILES)
+
+
+def _median(counts: pd.Series[Any]) -> float:
+    known = pd.to_numeric(counts, errors="coerce").dropna()
+    return float(known.astype("float64").median()) if len(known) else math.nan
+
+
+def _distinct(post_ids: Sequence[str], hashes: dict[str, str | None]) -> list[str]:
+    """The posts in their order, each content once; a post without a known hash is its own content."""
+    first: dict[str, str] = {}
+    for post in post_ids:
+        content = hashes.get(post)
+        first.setdefault(content if isinstance(content, str) else post, post)
+    return list(first.values())
+
+
+def _pictures(garments: pd.DataFrame, images: pd.DataFrame | None) -> dict[str, list[tuple[str, str]]]:
+    """Per post its kept pictures as (image_id, group), the one with the most garment first."""
+    kept = garments[garments["kept"].astype(bool)]
+    kept = kept.sort_values(
+        ["post_id", "garment_share", "image_id"], ascending=[True, False, True], kind="stable"
+    )
+    groups: dict[str, str] = {}
+    if images is not None:
+        known = images.dropna(subset=["duplicate_group"])
+        groups = dict(zip(known["image_id"], known["duplicate_group"], strict=True))
+    found: dict[str, list[tuple[str, str]]] = {}
+    for post, image, digest in zip(kept["post_id"], kept["image_id"], kept["digest"], strict=True):
+        found.setdefault(post, []).append((image, groups.get(image, digest)))
+    return found
+
+
+def _best_pictures(post_ids: Sequence[str], pictures: dict[str, list[tuple[str, str]]]) -> list[str]:
+    """At most `REPRESENTATIVES` image ids: the first picture of each post, nearest first, then the second
+    ones.
+    """
+    ranked = sorted(
+        (turn, position, image, group)
+        for position, post in enumerate(post_ids)
+        for turn, (image, group) in enumerate(pictures.get(post, []))
+    )
+    shown: dict[str, str] = {}
+    for _, _, image, group in ranked:
+        shown.setdefault(group, image)
+    return list(shown.values())[:REPRESENTATIVES]

@@ -1,0 +1,120 @@
+"""The posts of a window of months as arrays: which blocks each has, which rows a model is fitted on.
+
+Belongs here: reading `multimodal_embeddings`, choosing the modality and the bounded sample. Does not:
+fitting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fashion_assets.encoders.rows import unit_rows
+from fashion_assets.encoders.tables import model_ids_of, vectors_of
+from fashion_assets.storage.errors import UserError
+
+Modality = Literal["multimodal", "text", "image"]
+
+
+@dataclass(frozen=True)
+class Posts:
+    """Rows of `multimodal_embeddings`: ids and months (n,), flags (n,), unit rows joint (n, d), text (n,
+    d_t), image.
+    """
+
+    post_ids: list[str]
+    months: npt.NDArray[np.str_]
+    has_text: npt.NDArray[np.bool_]
+    has_image: npt.NDArray[np.bool_]
+    joint: npt.NDArray[np.float32]
+    text: npt.NDArray[np.float32]
+    image: npt.NDArray[np.float32]
+    model_id: str
+
+    def rows_of(self, modality: Modality) -> npt.NDArray[np.float32]:
+        """The unit rows that a model of this modality compares."""
+        return {"multimodal": self.joint, "text": self.text, "image": self.image}[modality]
+
+    def having(self, modality: Modality) -> npt.NDArray[np.bool_]:
+        """Which posts have what this modality needs; "multimodal" needs both."""
+        both = self.has_text & self.has_image
+        return {"multimodal": both, "text": self.has_text, "image": self.has_image}[modality]
+
+
+def read_posts(table: pa.Table, text_dim: int, *, ordered: bool = False) -> Posts:
+    """The table's posts; `ordered` sorts them by month and id, so that the order of files decides nothing.
+
+    Raises UserError for mixed encoders, a text width that does not fit, repeated posts, and NaN.
+    """
+    models = model_ids_of(table)
+    if len(models) > 1:
+        raise UserError(
+            f"the posts come from {len(models)} encoder settings ({'; '.join(models)}); expected one, as "
+            f"vectors of "
+            f"different encoders cannot be compared. Materialise multimodal_embeddings again for the older "
+            f"months."
+        )
+    vectors = vectors_of(table)
+    if not 0 <= text_dim <= vectors.shape[1]:
+        raise UserError(
+            f"text_dim is {text_dim} for vectors of {vectors.shape[1]} columns; expected 0 to that many."
+        )
+    ids = [str(value) for value in table.column("post_id").to_pylist()]
+    months = np.asarray(table.column("month").to_pylist(), dtype=np.str_)
+    if len(set(ids)) != len(ids):
+        seen: set[str] = set()
+        twice = next(post for post in ids if post in seen or seen.add(post))  # type: ignore[func-returns-value]
+        raise UserError(f"post {twice} is in the window more than once; expected one row per post.")
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        raise UserError(
+            f"the vector of post {ids[int(finite.argmin())]} holds NaN or infinity; encode it again."
+        )
+    order = np.lexsort((np.asarray(ids, dtype=np.str_), months)) if ordered and ids else np.arange(len(ids))
+    vectors = vectors[order]
+    text, image = unit_rows(vectors[:, :text_dim]), unit_rows(vectors[:, text_dim:])
+    flags = [
+        np.asarray(table.column(name).to_pylist(), dtype=bool)[order] for name in ("has_text", "has_image")
+    ]
+    return Posts(
+        post_ids=[ids[row] for row in order],
+        months=months[order],
+        has_text=flags[0] & text.any(axis=1),
+        has_image=flags[1] & image.any(axis=1),
+        joint=unit_rows(vectors),
+        text=text,
+        image=image,
+        model_id=models[0] if models else "",
+    )
+
+
+def choose_modality(posts: Posts, min_multimodal_share: float) -> Modality:
+    """ "multimodal" if at least that share of the posts with anything has both, else whichever more posts
+    have.
+    """
+    anything = int((posts.has_text | posts.has_image).sum())
+    both = int((posts.has_text & posts.has_image).sum())
+    if anything and both >= min_multimodal_share * anything:
+        return "multimodal"
+    return "text" if posts.has_text.sum() >= posts.has_image.sum() else "image"
+
+
+def stratified_rows(
+    months: npt.NDArray[np.str_], rows: npt.NDArray[np.intp], limit: int, seed: int
+) -> npt.NDArray[np.intp]:
+    """At most about `limit` of `rows`, sorted, each month by its share (at least one), the same for the same
+    seed.
+    """
+    if len(rows) <= limit:
+        return rows
+    generator = np.random.default_rng(seed)
+    names, codes, counts = np.unique(months[rows], return_inverse=True, return_counts=True)
+    chosen = [
+        generator.choice(rows[codes == code], max(1, int(limit * counts[code] / len(rows))), replace=False)
+        for code in range(len(names))
+    ]
+    return np.sort(np.concatenate(chosen))

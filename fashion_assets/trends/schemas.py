@@ -1,0 +1,45 @@
+"""The trend tables: one row per series and month, observed and forecast months in one table."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+_SERIES_END = [
+    ("month", pa.string()),
+    ("kind", pa.string()),  # "observed" | "forecast"
+    (
+        "share",
+        pa.float64(),
+    ),  # of the month's posts; the forecast's mean where kind is "forecast"; null: no posts at all
+    ("low", pa.float64()),  # 95 % Wilson interval, or the forecast interval
+    ("high", pa.float64()),
+    ("stage", pa.string()),  # emerging | rising | peak | fading | seasonal | steady | too short
+    ("evidence", pa.string()),  # the figures behind the stage, as a sentence
+    ("model", pa.string()),  # forecast rows only, as are the four below
+    ("mase", pa.float64()),
+    ("smape", pa.float64()),
+    ("coverage", pa.float64()),
+    ("note", pa.string()),
+]
+
+STYLE_TRENDS = pa.schema(
+    [
+        ("series_id", pa.string()),
+        ("style_id", pa.int32()),
+        ("name", pa.string()),
+        ("n_posts", pa.int64()),  # null in forecast rows
+        ("month_posts", pa.int64()),  # all posts of the month that have a style
+        *_SERIES_END,
+    ]
+)
+
+KEYWORD_TRENDS = pa.schema(
+    [
+        ("series_id", pa.string()),
+        ("keyword", pa.string()),
+        ("facet", pa.string()),
+        ("posts", pa.int64()),  # null in forecast rows
+        ("month_posts", pa.int64()),  # all posts of the month
+        *_SERIES_END,
+    ]
+)

@@ -1,0 +1,264 @@
+"""Decoding: every kind that crawls hold, upright and small, and every refusal with its sentence."""
+
+from __future__ import annotations
+
+import io
+import struct
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from fashion_assets.media.decoding import decode_cut_out, decode_image
+from fashion_assets.media.errors import MediaError
+from fashion_assets.media.kinds import KINDS, SUFFIXES, detect_kind, is_video_name
+from fashion_assets.media.videos import decode_video_frames
+from fashion_assets.storage.errors import UserError
+
+
+def scene(width: int = 120, height: int = 90) -> Image.Image:
+    """A smooth picture whose four corners differ."""
+    y, x = np.mgrid[0:height, 0:width]
+    rgb = np.stack([255 * x / width, 255 * y / height, 60 + 0 * x], axis=2)
+    return Image.fromarray(rgb.astype(np.uint8), "RGB")
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG of a few bytes that claims any size."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 64)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [("jpg", "JPEG"), ("png", "PNG"), ("webp", "WEBP"), ("gif", "GIF"), ("bmp", "BMP"), ("tiff", "TIFF"), ("avif", "AVIF")])
+def test_every_kind_is_read(tmp_path: Path, suffix: str, kind: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    scene().save(path, kind)
+    image = decode_image(path)
+    assert image.rgb.shape == (90, 120, 3)
+    assert image.rgb.dtype == np.uint8
+    assert (image.width, image.height) == (120, 90)
+    assert image.rgb.flags.writeable
+    assert np.abs(image.rgb.astype(int) - np.asarray(scene()).astype(int)).mean() < 6
+
+
+def test_no_suffix_and_upper_case_are_read(tmp_path: Path) -> None:
+    for name in ("picture", "picture.JPG", "picture.jpg!webp"):
+        scene().save(tmp_path / name, "JPEG")
+        assert decode_image(tmp_path / name).width == 120
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("max_side", [None, 40])
+def test_exif_rotation_is_applied(tmp_path: Path, orientation: int, max_side: int | None) -> None:
+    upright = scene()
+    undo = {2: [0], 3: [3], 4: [1], 5: [5], 6: [2], 7: [6], 8: [4]}  # the transpose that EXIF's turn takes back
+    stored = upright
+    for method in undo.get(orientation, []):
+        stored = stored.transpose(Image.Transpose(method))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "turned.jpg"
+    stored.save(path, quality=95, exif=exif)
+    image = decode_image(path, max_side=max_side)
+    assert (image.width, image.height) == (120, 90)
+    height, width = image.rgb.shape[:2]
+    assert (width, height) == ((120, 90) if max_side is None else (40, 30))
+    expected = np.asarray(upright.resize((width, height)))
+    assert np.abs(image.rgb.astype(int) - expected.astype(int)).mean() < 6
+
+
+def test_first_frame_of_an_animation(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "blue")]
+    for name in ("a.gif", "a.webp"):
+        options = {"lossless": True} if name.endswith("webp") else {}
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], **options)
+        assert decode_image(tmp_path / name).rgb[10, 10].tolist() == [255, 0, 0]
+
+
+def test_transparency_is_laid_on_white_or_kept(tmp_path: Path) -> None:
+    path = tmp_path / "cut.png"
+    picture = Image.new("RGBA", (10, 10), (0, 0, 0, 0))
+    picture.paste((200, 10, 10, 255), (0, 0, 5, 10))
+    picture.save(path)
+    assert decode_image(path).rgb[0, 9].tolist() == [255, 255, 255]
+    assert decode_cut_out(path)[0].tolist() == [[200, 10, 10, 255]] * 5 + [[0, 0, 0, 0]] * 5
+    Image.new("RGB", (4, 4)).save(tmp_path / "whole.png")
+    assert decode_cut_out(tmp_path / "whole.png").shape == (4, 4, 3)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "CMYK", "I;16"])
+def test_other_modes_become_rgb(tmp_path: Path, mode: str) -> None:
+    if mode == "I;16":
+        picture = Image.fromarray(np.full((8, 8), 32896, dtype=np.uint16))
+    else:
+        picture = scene(8, 8).convert(mode)
+    path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
+    picture.save(path)
+    image = decode_image(path)
+    assert image.rgb.shape == (8, 8, 3)
+    if mode == "I;16":
+        assert np.all(image.rgb == 128)
+
+
+def test_a_small_decode_looks_like_a_large_one(tmp_path: Path) -> None:
+    path = tmp_path / "large.jpg"
+    scene(1080, 1440).save(path, quality=90)
+    small = decode_image(path, max_side=224)
+    assert (small.width, small.height) == (1080, 1440)
+    assert small.rgb.shape == (224, 168, 3)
+    full = Image.fromarray(decode_image(path).rgb).resize((168, 224), Image.Resampling.LANCZOS)
+    assert np.abs(small.rgb.astype(int) - np.asarray(full).astype(int)).mean() < 2
+
+
+def test_a_small_picture_is_never_enlarged(tmp_path: Path) -> None:
+    scene(30, 20).save(tmp_path / "small.png")
+    assert decode_image(tmp_path / "small.png", max_side=224).rgb.shape == (20, 30, 3)
+
+
+def refusal(path: Path, **options: int) -> str:
+    with pytest.raises(MediaError) as raised:
+        decode_image(path, **options)
+    assert isinstance(raised.value, UserError)
+    assert path.name in str(raised.value)
+    return str(raised.value)
+
+
+def test_missing_empty_and_folder(tmp_path: Path) -> None:
+    assert "is not there" in refusal(tmp_path / "gone.jpg")
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    assert "is empty (0 bytes)" in refusal(tmp_path / "empty.jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    assert "cannot be opened" in refusal(tmp_path / "folder.jpg")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
+@pytest.mark.parametrize("share", [0.3, 0.7])
+@pytest.mark.parametrize("max_side", [None, 32])
+def test_truncated(tmp_path: Path, kind: str, share: float, max_side: int | None) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    data = io.BytesIO()
+    Image.fromarray(noise).save(data, kind)
+    path = tmp_path / f"cut.{'jpg' if kind == 'JPEG' else kind.lower()}"
+    path.write_bytes(data.getvalue()[: int(share * len(data.getvalue()))])
+    with pytest.raises(MediaError, match=r"truncated|cannot be read"):
+        decode_image(path, max_side=max_side)
+
+
+def test_a_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.png"
+    for size in ((8_000, 8_000), (60_000, 60_000)):  # above our limit, and above Pillow's own
+        path.write_bytes(png_header(*size))
+        assert "decompression bomb" in refusal(path)
+    path.write_bytes(png_header(200, 200))
+    assert "at most" in refusal(path, max_pixels=10_000)
+
+
+def test_wrong_type_behind_the_suffix(tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    scene().save(path, "PNG")
+    assert "named like a JPEG file but holds the bytes of a PNG file" in refusal(path)
+    path.write_bytes(b"\n<!DOCTYPE html><html><body>403</body></html>")
+    assert "HTML" in refusal(path)
+    path.write_bytes("请登录后查看".encode() * 20)
+    assert "text" in refusal(path)
+    path.write_bytes(b"\0\0\0\x20ftypisom" + b"\0" * 64)
+    assert "MP4" in refusal(path)
+    path.write_bytes(bytes(range(200, 256)))
+    assert "no known kind" in refusal(path)
+
+
+def test_not_a_picture_without_a_telling_suffix(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("hello")
+    assert "not a picture" in refusal(tmp_path / "notes")
+    (tmp_path / "noise").write_bytes(bytes(range(200, 256)))
+    assert "of no known kind" in refusal(tmp_path / "noise")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=200))
+def test_any_bytes_have_a_kind_or_none(header: bytes) -> None:
+    assert detect_kind(header) in {*KINDS, None}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"]), st.data())
+def test_damaged_bytes_are_decoded_or_refused_and_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory, kind: str, data: st.DataObject
+) -> None:
+    whole = io.BytesIO()
+    scene(24, 18).save(whole, kind)
+    raw = bytearray(whole.getvalue())
+    for _ in range(data.draw(st.integers(1, 12))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.getbasetemp() / "damaged"
+    path.write_bytes(bytes(raw[: data.draw(st.integers(0, len(raw)))]))
+    try:
+        assert decode_image(path, max_pixels=1_000_000).rgb.ndim == 3
+    except MediaError as fault:
+        assert "damaged" in str(fault)
+
+
+def test_suffixes_name_known_kinds() -> None:
+    assert {kind for kinds in SUFFIXES.values() for kind in kinds} <= set(KINDS)
+    assert is_video_name("a.MP4")
+    assert not is_video_name("a.jpg")
+    assert not is_video_name("noname")
+
+
+def write_video(path: Path, seconds: int = 4, fps: int = 10) -> None:
+    """A clip whose frames grow brighter from black to white."""
+    av = pytest.importorskip("av", reason="PyAV is not installed; pip install av")
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mpeg4", rate=fps)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for i in range(seconds * fps):
+            pixels = np.full((48, 64, 3), round(255 * i / (seconds * fps)), dtype=np.uint8)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")):
+                out.mux(packet)
+        for packet in stream.encode():
+            out.mux(packet)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
+def test_frames_at_the_quarters(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"clip.{suffix}"
+    write_video(path)
+    if suffix == "mkv":
+        pytest.importorskip("av")
+    frames = decode_video_frames(path, max_side=32)
+    assert [frame.rgb.shape for frame in frames] == [(24, 32, 3)] * 3
+    assert (frames[0].width, frames[0].height) == (64, 48)
+    levels = [float(frame.rgb.mean()) / 255 for frame in frames]
+    np.testing.assert_allclose(levels, [0.25, 0.5, 0.75], atol=0.06)
+
+
+def test_videos_are_refused_with_a_reason(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    write_video(path)
+    with pytest.raises(MediaError, match="minutes long"):
+        decode_video_frames(path, max_seconds=1)
+    with pytest.raises(MediaError, match="decompression bomb"):
+        decode_video_frames(path, max_pixels=100)
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(MediaError, match="cannot be read"):
+        decode_video_frames(path)
+    scene().save(tmp_path / "picture", "PNG")
+    with pytest.raises(MediaError, match="not a video"):
+        decode_video_frames(tmp_path / "picture")
+
+
+def test_without_pyav_the_refusal_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(b"\0\0\0\x20ftypisom" + b"\0" * 64)
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(MediaError, match="pip install av"):
+        decode_video_frames(path)

@@ -1,0 +1,108 @@
+"""Figures of a classifier: against scikit-learn, with intervals, and the flattering split beside the hard
+one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fashion_assets.products.cards import clean_products, read_product_cards
+from fashion_assets.products.evaluation import compare_splits, evaluate_attribute
+from fashion_assets.products.families import product_families
+from fashion_assets.storage.errors import UserError
+
+LABELS = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("abcd")), min_size=1, max_size=60)
+
+
+@given(LABELS)
+def test_the_figures_are_those_of_scikit_learn(pairs: list[tuple[str, str]]) -> None:
+    from sklearn.metrics import accuracy_score, f1_score
+
+    truth, guess = [true for true, _ in pairs], [guessed for _, guessed in pairs]
+    found = evaluate_attribute(truth, guess, resamples=20)
+    present = sorted(set(truth))
+    assert found.accuracy.value == pytest.approx(accuracy_score(truth, guess))
+    macro = f1_score(truth, guess, labels=present, average="macro", zero_division=0)
+    weighted = f1_score(truth, guess, labels=present, average="weighted", zero_division=0)
+    assert found.macro_f1.value == pytest.approx(macro) and found.weighted_f1.value == pytest.approx(weighted)
+    assert found.per_class["support"].sum() == found.n_items == len(pairs)
+    assert found.confusion.to_numpy().sum() == len(pairs)
+
+
+def test_intervals_hold_the_value_narrow_with_more_items_and_are_seeded() -> None:
+    rng = np.random.default_rng(0)
+    widths = []
+    for n in (50, 500, 5000):
+        truth = rng.choice(["a", "b"], n)
+        guess = np.where(rng.random(n) < 0.8, truth, "a")
+        found = evaluate_attribute(truth, guess)
+        assert found.accuracy.low <= found.accuracy.value <= found.accuracy.high
+        assert found.summary() == evaluate_attribute(truth, guess).summary()
+        widths.append(found.accuracy.high - found.accuracy.low)
+    assert widths[0] > widths[1] > widths[2]
+    # 5,000 items at 90 %: the textbook interval is +- 0.0083
+    assert widths[2] == pytest.approx(0.0166, abs=0.004)
+
+
+def test_unlabelled_items_are_left_out_and_abstentions_are_wrong() -> None:
+    found = evaluate_attribute(["a", "a", None, "b"], ["a", None, "a", "b"], attribute="kind")
+    assert found.n_items == 3 and found.accuracy.value == pytest.approx(2 / 3)
+    assert found.confusion.loc["a", "(abstained)"] == 1
+
+
+def test_small_classes_can_be_left_out_of_the_macro_mean() -> None:
+    truth, guess = ["a"] * 9 + ["b"], ["a"] * 10
+    assert evaluate_attribute(truth, guess).macro_f1.value == pytest.approx((18 / 19) / 2)
+    assert evaluate_attribute(truth, guess, min_support=5).macro_f1.value == pytest.approx(18 / 19)
+
+
+def test_nothing_to_measure_is_a_sentence() -> None:
+    with pytest.raises(UserError, match="none of the 1 products has a true label"):
+        evaluate_attribute([None], ["a"], attribute="kind")
+    with pytest.raises(UserError, match="1 true labels and 2 predictions"):
+        evaluate_attribute(["a"], ["a", "b"])
+
+
+def test_families_make_the_row_split_flatter() -> None:
+    """Labels are noise, but every family has one label: only a split of rows lets a memory shine."""
+    rng = np.random.default_rng(1)
+    families = np.repeat(np.arange(100), 6)
+    labels = rng.choice(["a", "b"], 100)[families]
+
+    def remember(train: np.ndarray, test: np.ndarray) -> list[str]:
+        memory = dict(zip(families[train], labels[train], strict=True))
+        return [memory.get(families[item], "a") for item in test]
+
+    found = compare_splits(labels, families, remember, attribute="kind").set_index("split")
+    assert found.loc["rows", "accuracy"] > 0.99 > 0.7 > found.loc["families", "accuracy"]
+    assert (found["n_train"] + found["n_test"] == 600).all()
+
+
+@pytest.mark.real_data
+def test_words_and_a_logistic_regression_do_what_they_should_on_the_real_products(real_data: Path) -> None:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+
+    products, _ = clean_products(read_product_cards(real_data / "products", ["usage", "season"]))
+    families = product_families(products["title"].tolist())
+    words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True).fit_transform(products["title"])
+    for name, floor in (("usage", 0.90), ("season", 0.68)):
+        labels = products[f"label_{name}"].to_numpy(dtype=object)
+
+        def fit_predict(train: np.ndarray, test: np.ndarray, labels: np.ndarray = labels) -> np.ndarray:
+            return (
+                LogisticRegression(C=10.0, max_iter=200)
+                .fit(words[train], labels[train].astype(str))
+                .predict(words[test])
+            )
+
+        found = compare_splits(labels, families, fit_predict, attribute=name).set_index("split")
+        assert found.loc["families", "accuracy"] > floor
+        assert found.loc["rows", "accuracy"] > found.loc["families", "accuracy"]
+        assert isinstance(found, pd.DataFrame)

@@ -1,0 +1,71 @@
+"""The warehouse is swapped in whole, and what people send to it can only read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.warehouse import publish_tables, query
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Path:
+    path = tmp_path / "warehouse.duckdb"
+    publish_tables(path, {"posts": pa.table({"post_id": ["a", "b"], "likes": [1, None]})}, {"posts": "It's the posts"})
+    return path
+
+
+def test_rows_come_back(warehouse: Path) -> None:
+    rows = query(warehouse, "select post_id, likes from posts order by post_id")
+    assert rows["post_id"].tolist() == ["a", "b"]
+    assert query(warehouse, "select comment from duckdb_tables()")["comment"].tolist() == ["It's the posts"]
+
+
+def test_a_reader_keeps_its_file_while_a_new_one_is_published(warehouse: Path) -> None:
+    with duckdb.connect(str(warehouse), read_only=True) as reader:
+        publish_tables(warehouse, {"posts": pa.table({"post_id": ["c"]})})
+        assert reader.execute("select count(*) from posts").fetchone() == (2,)
+    assert query(warehouse, "select post_id from posts")["post_id"].tolist() == ["c"]
+
+
+def test_a_failed_publication_leaves_the_old_file(warehouse: Path) -> None:
+    class Broken:
+        num_rows = 1
+
+    with pytest.raises(duckdb.Error):
+        publish_tables(warehouse, {"posts": Broken()})  # type: ignore[dict-item]
+    assert len(query(warehouse, "from posts")) == 2
+    assert [path.name for path in warehouse.parent.iterdir()] == ["warehouse.duckdb"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "insert into posts values ('x', 1)",
+        "create table t (a int)",
+        "drop table posts",
+        "attach 'other.duckdb'",
+        "copy posts to 'stolen.csv'",
+        "select * from read_csv('/etc/passwd')",
+        "select * from read_text('/etc/passwd')",
+        "install httpfs",
+        "load httpfs",
+        "set enable_external_access = true",
+        "select 1; select 2",
+        "selekt",
+        "",
+    ],
+)
+def test_nothing_but_one_reading_statement(warehouse: Path, statement: str) -> None:
+    with pytest.raises(UserError):
+        query(warehouse, statement)
+    assert len(query(warehouse, "from posts")) == 2
+
+
+def test_a_missing_warehouse_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="fashion-assets run"):
+        query(tmp_path / "none.duckdb", "select 1")

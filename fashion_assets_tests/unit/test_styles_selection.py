@@ -1,0 +1,126 @@
+"""The range of k, the rule that picks one, the reductions' fall-backs, and the verdict of an experiment."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fashion_assets.storage.errors import UserError
+from fashion_assets.styles.experiments import cluster_balance, run_experiment
+from fashion_assets.styles.reduction import reduce_rows
+from fashion_assets.styles.selection import EVERY_K_UP_TO, choose_k, k_grid, scan_k
+from fashion_assets_tests.unit.styles_made import blobs
+
+
+def curve(scores: dict[int, float]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"k": list(scores), "micro": list(scores.values()), "macro": [-v for v in scores.values()]}
+    )
+
+
+@given(st.integers(1, 60), st.integers(0, 300), st.integers(0, 500))
+def test_grid_is_ascending_inside_its_range_and_complete_for_small_k(k_min: int, width: int, n: int) -> None:
+    grid = k_grid(k_min, k_min + width, n)
+    assert grid == sorted(set(grid))
+    assert all(max(2, k_min) <= k <= min(k_min + width, n - 1) for k in grid)
+    if grid:
+        small = range(max(2, k_min), min(k_min + width, n - 1, EVERY_K_UP_TO) + 1)
+        assert set(small) <= set(grid) and grid[-1] == min(k_min + width, n - 1)
+
+
+def test_grid_refuses_an_empty_range() -> None:
+    with pytest.raises(UserError, match=r"range of k is 9\.\.4"):
+        k_grid(9, 4, 100)
+
+
+def test_interior_maximum_is_taken() -> None:
+    choice = choose_k(curve({4: 0.2, 5: 0.3, 6: 0.5, 7: 0.4}))
+    assert (choice.k, choice.interior) == (6, True)
+    assert choice.reason.startswith("interior maximum")
+    assert choose_k(curve({4: 0.2, 5: 0.1, 6: 0.5, 7: 0.4}), by="macro").k == 5
+
+
+def test_smallest_k_of_a_plateau_is_taken_and_the_order_of_rows_is_nothing() -> None:
+    shuffled = curve({4: 0.2, 5: 0.4, 6: 0.499, 7: 0.5, 8: 0.3}).sample(frac=1, random_state=1)
+    choice = choose_k(shuffled)
+    assert (choice.k, choice.interior) == (6, True)
+    assert "0.500 at k = 7" in choice.reason
+    assert choose_k(shuffled, tolerance=0).k == 7
+
+
+@pytest.mark.parametrize(
+    ("scores", "k", "said"),
+    [
+        ({4: 0.5, 5: 0.4, 6: 0.3}, 4, "best at the start"),
+        ({4: 0.1, 5: 0.2, 6: 0.3}, 6, "still rises"),
+        ({4: 0.3, 5: 0.3, 6: 0.3}, 4, "best at the start"),
+        ({5: 0.3}, 5, "only k = 5"),
+    ],
+)
+def test_no_interior_maximum_is_said(scores: dict[int, float], k: int, said: str) -> None:
+    choice = choose_k(curve(scores))
+    assert choice.k == k and not choice.interior and said in choice.reason
+
+
+def test_scan_finds_the_made_clusters_and_repeats_itself() -> None:
+    x, _ = blobs(400, 6, 16, 0.8, seed=2)
+    table = scan_k(x, range(3, 10), seed=7)
+    assert list(table.columns) == ["k", "micro", "macro", "inertia", "largest_share"]
+    assert choose_k(table).k == 6
+    assert (np.diff(table["inertia"]) < 0).all()
+    pd.testing.assert_frame_equal(table, scan_k(x, range(3, 10), seed=7))
+    with pytest.raises(UserError, match="expected 2 <= k <= n - 1"):
+        scan_k(x[:5], [2, 5], seed=7)
+
+
+def test_an_empty_curve_is_refused() -> None:
+    with pytest.raises(UserError, match="has no rows"):
+        choose_k(scan_k(np.eye(3, dtype=np.float32), [], seed=7))
+
+
+def test_pca_is_centred_and_reductions_say_when_they_are_left_out() -> None:
+    x, _ = blobs(60, 3, 32, 0.5, seed=0)
+    reduced = reduce_rows(x, "pca", n_components=5, n_neighbors=15, seed=7)
+    assert reduced.rows.shape == (60, 5) and reduced.method == "pca" and not reduced.note
+    assert np.abs(reduced.rows.mean(axis=0)).max() < 1e-6
+    for few in (x[:9], np.repeat(x[:3], 20, axis=0)):
+        left_out = reduce_rows(few, "umap", n_components=5, n_neighbors=15, seed=7)
+        assert left_out.method == "none" and "too few" in left_out.note
+        assert left_out.rows is few
+    with pytest.raises(UserError, match="expected one of umap, pca, none"):
+        reduce_rows(x, "tsne", n_components=5, n_neighbors=15, seed=7)  # type: ignore[arg-type]
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=60))
+def test_balance_stays_in_its_ranges(values: list[int]) -> None:
+    balance = cluster_balance(np.asarray(values, dtype=np.int32))
+    assert 0 < balance["largest_share"] <= 1
+    assert -1e-12 <= balance["normalised_entropy"] <= 1 + 1e-12
+    assert -1e-12 <= balance["gini"] < 1
+
+
+def test_balance_of_known_partitions() -> None:
+    even = cluster_balance(np.repeat(np.arange(4, dtype=np.int32), 5))
+    assert even == pytest.approx({"largest_share": 0.25, "normalised_entropy": 1.0, "gini": 0.0})
+    # sizes 1 and 3: mean absolute difference 1, mean 2, so gini 1 / 4
+    assert cluster_balance(np.array([0, 1, 1, 1], np.int32))["gini"] == pytest.approx(0.25)
+
+
+def test_experiment_passes_on_groups_and_names_its_faults() -> None:
+    x, _ = blobs(300, 5, 16, 0.6, seed=4)
+    good = run_experiment(x, range(2, 9), "none", 7)
+    assert good.passes and good.best_k == 5 and good.verdict.startswith("passes")
+    rising = run_experiment(x, range(2, 5), "none", 7)
+    assert not rising.passes and "no interior maximum" in rising.verdict
+    lopsided = np.concatenate([np.repeat(x[:1], 400, axis=0), x])
+    assert "one cluster holds" in run_experiment(lopsided, range(2, 9), "pca", 7).verdict
+
+
+def test_experiment_on_nothing_to_compare() -> None:
+    same = run_experiment(np.ones((5, 4), np.float32), range(2, 9), "umap", 7)
+    assert same.best_k == 1 and not same.passes and same.curve.empty and "nothing to compare" in same.verdict
+    with pytest.raises(UserError, match="none of the 3 vectors has a direction"):
+        run_experiment(np.zeros((3, 4), np.float32), range(2, 9), "none", 7)

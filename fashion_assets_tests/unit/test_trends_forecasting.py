@@ -1,0 +1,199 @@
+"""Forecasts: made series whose future is known, short ones, broken ones, and the public weekly series."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fashion_assets.storage.errors import UserError
+from fashion_assets.trends.forecast_models import (
+    PLAIN_MODELS,
+    SEASONAL_MODELS,
+    damped_trend,
+    drift,
+    exponential_smoothing,
+    seasonal_figure,
+    seasonal_naive,
+    theta,
+)
+from fashion_assets.trends.forecasting import backtest, forecast
+from fashion_assets.trends.time_axis import read_series
+
+
+def monthly(
+    values: list[float] | np.ndarray, series_id: str = "a", start: str = "2020-01-01"
+) -> pd.DataFrame:
+    dates = pd.date_range(start, periods=len(values), freq="MS")
+    return pd.DataFrame({"series_id": series_id, "month": dates.strftime("%Y-%m"), "value": values})
+
+
+def test_a_constant_series_stays_constant_with_no_width() -> None:
+    found = forecast(monthly([0.3] * 12), 6)
+    assert found["mean"].tolist() == pytest.approx([0.3] * 6)
+    assert (found["hi"] - found["lo"]).max() == pytest.approx(0.0)
+    assert found["date"].tolist() == pd.date_range("2021-01-01", periods=6, freq="MS").tolist()
+    figures = backtest(monthly([0.3] * 12), 6)
+    assert (figures[figures["chosen"]]["mase"] == 0).all()
+
+
+def test_a_straight_line_is_prolonged() -> None:
+    found = forecast(monthly(np.arange(20.0)), 5)
+    assert found["mean"].tolist() == pytest.approx([20, 21, 22, 23, 24])
+    assert set(found["model"]) == {"drift"}
+
+
+def test_a_season_of_three_years_is_repeated() -> None:
+    y = 10 + 5 * np.sin(np.arange(36) / 12 * 2 * np.pi)
+    found = forecast(monthly(y), 12)
+    assert found["mean"].to_numpy() == pytest.approx(y[:12], abs=0.6)
+    assert found["model"].iloc[0].startswith("seasonal")
+    assert (found["note"] == "").all()
+
+
+def test_a_rising_season_keeps_rising() -> None:
+    t = np.arange(60)
+    truth = 20 + 0.5 * np.arange(60, 72) + 5 * np.sin(np.arange(60, 72) / 12 * 2 * np.pi)
+    y = 20 + 0.5 * t + 5 * np.sin(t / 12 * 2 * np.pi) + np.random.default_rng(1).normal(0, 0.3, 60)
+    found = forecast(monthly(y), 12)
+    assert np.abs(found["mean"].to_numpy() - truth).mean() < 2.0
+
+
+def test_under_two_seasons_it_says_that_the_year_cannot_be_known() -> None:
+    found = forecast(monthly(np.sin(np.arange(18) / 12 * 2 * np.pi)), 3)
+    assert "yearly season cannot be known from 18 months (25 needed)" in found["note"].iloc[0]
+    assert set(backtest(monthly(np.arange(18.0)), 3)["model"]) == {*PLAIN_MODELS, "ensemble"}
+    assert set(backtest(monthly(np.arange(30.0)), 3)["model"]) == {
+        *PLAIN_MODELS,
+        *SEASONAL_MODELS,
+        "ensemble",
+    }
+
+
+def test_zero_months_and_shares_stay_in_bounds() -> None:
+    y = [0.0, 0.0, 0.5, 0.0, 0.0, 0.9, 0.0, 0.02, 0.0, 0.6]
+    found = forecast(monthly(y), 8, bounds=(0.0, 1.0))
+    assert found[["mean", "lo", "hi"]].to_numpy().min() >= 0.0
+    assert found[["mean", "lo", "hi"]].to_numpy().max() <= 1.0
+    assert (found["lo"] <= found["mean"]).all() and (found["mean"] <= found["hi"]).all()
+    zeros = forecast(monthly([0.0] * 7), 2)
+    assert zeros["mean"].tolist() == [0.0, 0.0]
+
+
+def test_a_single_value_has_a_forecast_but_no_interval() -> None:
+    found = forecast(monthly([0.2]), 2)
+    assert found["mean"].tolist() == [0.2, 0.2]
+    assert found[["lo", "hi"]].isna().all().all()
+    assert "too short for a backtest (1 months)" in found["note"].iloc[0]
+
+
+def test_intervals_never_narrow_and_cover_noise() -> None:
+    rng = np.random.default_rng(3)
+    history = pd.concat([monthly(rng.normal(0, 1, 60), f"s{i}") for i in range(30)])
+    found = forecast(history, 12)
+    width = (found["hi"] - found["lo"]).to_numpy().reshape(30, 12)
+    assert (np.diff(width, axis=1) >= -1e-12).all()
+    truth = rng.normal(0, 1, 360)
+    covered = ((truth >= found["lo"]) & (truth <= found["hi"])).mean()
+    assert 0.7 <= covered <= 0.95
+    chosen = backtest(history, 12).query("chosen")
+    assert len(chosen) == 30 and 0.65 <= chosen["coverage"].mean() <= 0.97
+
+
+def test_series_are_forecast_apart_from_each_other() -> None:
+    both = pd.concat([monthly([1.0, 2, 3, 4, 5, 6], "a"), monthly([9.0] * 6, "b")])
+    found = forecast(both, 2)
+    alone = forecast(monthly([9.0] * 6, "b"), 2)
+    assert found[found["series_id"] == "b"].reset_index(drop=True).equals(alone)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=40), st.integers(1, 15))
+def test_any_history_gives_finite_means_and_ordered_intervals(values: list[float], horizon: int) -> None:
+    found = forecast(monthly(values), horizon)
+    assert len(found) == horizon and np.isfinite(found["mean"]).all()
+    known = found.dropna(subset=["lo"])
+    assert (known["lo"] <= known["mean"] + 1e-9).all() and (known["mean"] <= known["hi"] + 1e-9).all()
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(st.floats(0, 100), min_size=6, max_size=30), st.floats(-50, 50))
+def test_shifting_the_history_shifts_the_smoothing_models(values: list[float], shift: float) -> None:
+    y = np.array(values)
+    for model in (drift, exponential_smoothing, seasonal_naive):
+        moved = model(y + shift, 4, 6)
+        assert moved - shift == pytest.approx(model(y, 4, 6), abs=1e-6)
+
+
+def test_models_on_hand_made_histories() -> None:
+    assert seasonal_naive(np.array([1.0, 2, 3, 4, 5, 6]), 4, 3).tolist() == [4, 5, 6, 4]
+    assert drift(np.array([1.0, 5.0, 3.0]), 2, 12).tolist() == [4.0, 5.0]
+    line = np.arange(30.0)
+    damped = damped_trend(line, 3, 12)
+    assert 29 < damped[0] < damped[1] < damped[2] < 33
+    assert theta(line, 2, 12)[1] > theta(line, 2, 12)[0]
+    figure = seasonal_figure(np.tile([1.0, -1.0, 0.0, 0.0], 5), 4)
+    assert figure == pytest.approx([1, -1, 0, 0], abs=1e-9)
+
+
+def test_weekly_dates_and_gaps() -> None:
+    dates = pd.date_range("2024-01-02", periods=10, freq="7D")
+    frame = pd.DataFrame(
+        {"series_id": "w", "date": dates.strftime("%Y-%m-%d"), "value": np.arange(10.0)}
+    ).drop(index=[4, 5])
+    series = read_series(frame)[0]
+    assert series.freq == "W" and series.filled == 2
+    assert series.values.tolist() == pytest.approx(list(range(10)))
+    found = forecast(frame, 2)
+    assert found["date"].tolist() == [dates[-1] + pd.Timedelta(days=7), dates[-1] + pd.Timedelta(days=14)]
+    assert "2 missing weeks filled" in found["note"].iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda f: f.drop(columns="value"), "value is missing"),
+        (lambda f: f.drop(columns="month"), "date is missing"),
+        (lambda f: f.assign(month=["2024-01", "soon", "2024-03"]), "row 2, column month: 'soon' is no date"),
+        (lambda f: f.assign(value=["1", "many", "3"]), "row 2, column value: 'many' is no number"),
+        (lambda f: f.assign(month="2024-01"), "two values for the month of 2024-01"),
+        (lambda f: f.assign(value=[None, None, None]), "holds no value"),
+    ],
+)
+def test_broken_series_get_a_sentence(change: object, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        forecast(change(monthly([1.0, 2.0, 3.0])), 2)  # type: ignore[operator]
+
+
+def test_a_horizon_of_zero_and_an_unknown_frequency_get_a_sentence() -> None:
+    with pytest.raises(UserError, match="at least 1 step"):
+        forecast(monthly([1.0, 2.0]), 0)
+    with pytest.raises(UserError, match="frequency 'Q'"):
+        forecast(monthly([1.0, 2.0]), 1, "Q")
+
+
+def test_missing_values_at_the_ends_are_cut_off() -> None:
+    found = forecast(monthly([np.nan, 2.0, 2.0, 2.0, np.nan]), 1)
+    assert found["date"][0] == pd.Timestamp("2020-05-01") and found["mean"][0] == pytest.approx(2.0)
+
+
+@pytest.mark.real_data
+def test_the_chosen_model_beats_the_seasonal_naive_one_on_public_weekly_series(real_data: Path) -> None:
+    frame = pd.read_csv(real_data / "trends" / "google_trends.csv")
+    frame = frame.rename(columns={"trend_id": "series_id", "week": "date", "raw_signal": "value"})
+    frame = frame[frame["series_id"].isin(frame["series_id"].unique()[:12])]
+    held_out = frame.groupby("series_id").tail(52)
+    history = frame.drop(index=held_out.index)
+    found = forecast(history, 52)
+    truth = held_out["value"].to_numpy(float)
+    naive = np.concatenate(
+        [group["value"].to_numpy(float)[-52:] for _, group in history.groupby("series_id", sort=False)]
+    )
+    assert np.abs(found["mean"] - truth).mean() < np.abs(naive - truth).mean()
+    assert 0.6 <= ((truth >= found["lo"]) & (truth <= found["hi"])).mean() <= 0.98
+    figures = backtest(history, 52).query("chosen")
+    assert figures["mase"].notna().mean() > 0.9 and (figures["n_origins"] == 6).all()
