@@ -1,11 +1,12 @@
 """How well pictures sort themselves by sub-category: a plain HOG + HSV descriptor against ``local:visual``.
 
-Both go through the same cosine UMAP and k-means (k = 25); the printed figure is the normalised mutual information
-(arithmetic mean) between cluster and sub-category, and the pictures described per second.
+Both go through the same cosine UMAP and k-means (k = 25); the printed figure is the normalised mutual
+information (arithmetic mean) between cluster and sub-category, and the pictures described per second.
 
     python benchmarks/visual_nmi.py --products ../shared/data/products [--limit 4000] [--seeds 3]
 
-``--products`` is a folder with ``products.csv`` (columns ``id``, ``subCategory``) and ``images.zip`` (``images/<id>.jpg``).
+``--products`` is a folder with ``products.csv`` (columns ``id``, ``subCategory``) and ``images.zip``
+(``images/<id>.jpg``).
 """
 
 from __future__ import annotations
@@ -87,15 +88,22 @@ def sorted_by_category(vectors: Vectors, labels: npt.NDArray[np.str_], seed: int
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--products", type=Path, required=True, metavar="DIR")
     parser.add_argument("--limit", type=int, default=None, metavar="N", help="a random sample of N pictures")
-    parser.add_argument("--seeds", type=int, default=3, help="UMAP and k-means runs that are averaged (default 3)")
+    parser.add_argument(
+        "--seeds", type=int, default=3, help="UMAP and k-means runs that are averaged (default 3)"
+    )
     parser.add_argument("--sample-seed", type=int, default=7, help="seed of the random sample (default 7)")
     arguments = parser.parse_args()
     pictures, labels = load_pictures(arguments.products, arguments.limit, arguments.sample_seed)
     print(f"{len(pictures)} pictures of {len(set(labels))} sub-categories, k = {CLUSTERS}")
-    describe: dict[str, Callable[[list[Pixels]], Vectors]] = {"HOG + HSV": plain_hog_hsv, "local:visual": local_visual}
+    describe: dict[str, Callable[[list[Pixels]], Vectors]] = {
+        "HOG + HSV": plain_hog_hsv,
+        "local:visual": local_visual,
+    }
     results = {}
     for name, function in describe.items():
         function(pictures[:8])  # imports and first calls are not what is measured
@@ -105,7 +113,10 @@ def main() -> None:
         scores = [sorted_by_category(vectors, labels, seed) for seed in range(arguments.seeds)]
         results[name] = float(np.mean(scores))
         each = " ".join(f"{score:.3f}" for score in scores)
-        print(f"{name:14} d = {vectors.shape[1]:5}  {speed:6.0f} pictures/s  NMI {results[name]:.3f}  ({each})", flush=True)
+        print(
+            f"{name:14} d = {vectors.shape[1]:5}  {speed:6.0f} pictures/s  NMI {results[name]:.3f}  ({each})",
+            flush=True,
+        )
     print(f"ratio          {results['local:visual'] / results['HOG + HSV']:.3f}")
 
 

@@ -15,8 +15,8 @@ from fashion_assets.storage.errors import UserError
 #: Tokens that training should see over all epochs; below it small corpora stay close to their random start.
 TARGET_TOKENS = 1_500_000
 MIN_EPOCHS = 5
-#: More rounds than this wear small corpora out: rare words end up beside whatever they stood beside once.
-MAX_EPOCHS = 20
+#: Some thousand posts need these many; more no longer change which words stand together.
+MAX_EPOCHS = 40
 
 #: Decimals of the component: float64 sums differ in the fifteenth digit between machines, never in the sixth.
 _COMPONENT_DECIMALS = 6
@@ -33,7 +33,7 @@ def train_cbow(
     epochs: int | None = None,
     seed: int = 7,
     min_count: int = 2,
-    window: int = 5,
+    window: int = 20,
     bucket: int = 20_000,
     name: str = "local:cbow",
 ) -> CbowModel:
@@ -74,6 +74,7 @@ def _train_fasttext(texts: list[list[str]], settings: CbowSettings) -> Any:
         min_n=settings.min_n,
         max_n=settings.max_n,
         bucket=settings.bucket,
+        alpha=settings.alpha,
         seed=settings.seed,
         workers=1,
         sorted_vocab=1,

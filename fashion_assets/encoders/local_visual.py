@@ -1,7 +1,8 @@
-"""``local:visual``: shape, texture and colour of a garment as one vector, without a network and without a download.
+"""``local:visual``: shape, texture and colour of a garment as one vector, without a network and without a
+download.
 
-Belongs here: the encoder and the weights of its blocks. The measurements themselves are in ``local_visual_blocks``;
-finding the garment in a photograph is ``media.segmentation``.
+Belongs here: the encoder and the weights of its blocks. The measurements themselves are in
+``local_visual_blocks``; finding the garment in a photograph is ``media.segmentation``.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from fashion_assets.encoders import local_visual_blocks as blocks
+from fashion_assets.encoders.protocol import Modality
 from fashion_assets.media.decoding import decode_cut_out
 from fashion_assets.storage.errors import UserError
 
@@ -30,9 +32,10 @@ _DECODE_SIDE: Final = 256
 #: Threads; cv2 and numpy release the GIL for most of a picture's time.
 WORKERS: Final = 2
 
-#: Block -> weight, found by coordinate ascent on two purities: the share of a picture's 15 nearest neighbours that
-#: have its sub-category (4,000 catalogue pictures, macro) and of its 10 nearest that have its latent style (700 drawn
-#: outfits, cut out). All together reach .757 and .940; behind each weight: what is left of both without the block.
+#: Block -> weight, found by coordinate ascent on two purities: the share of a picture's 15 nearest neighbours
+#: that have its sub-category (4,000 catalogue pictures, macro) and of its 10 nearest that have its latent
+#: style (700 drawn outfits, cut out). All together reach .757 and .940; behind each weight: what is left of
+#: both without the block.
 WEIGHTS: Final[dict[str, float]] = {
     "frame": 1.0,  # .732 / .948  gradients of the whole picture: what kind of thing, where and how large
     "tight": 1.0,  # .718 / .941  gradients of the garment's box: its cut
@@ -46,16 +49,18 @@ WEIGHTS: Final[dict[str, float]] = {
 class LocalVisualEncoder:
     """Six weighted blocks, each of length 1, less what all pictures share, end to end, at length 1.
 
-    The cosine of two pictures is thus the weighted mean of the blocks' cosines. Nothing is learned: a picture's
-    vector depends on its pixels and on ``WEIGHTS`` alone, and ``model_id`` changes with either.
+    The cosine of two pictures is thus the weighted mean of the blocks' cosines. Nothing is learned: a
+    picture's vector depends on its pixels and on ``WEIGHTS`` alone, and ``model_id`` changes with either.
     """
 
-    modality: Literal["image"] = "image"
+    modality: Modality = "image"
 
     def __init__(self, *, weights: dict[str, float] | None = None, workers: int = WORKERS) -> None:
         chosen = WEIGHTS if weights is None else weights
         if unknown := set(chosen) - set(WEIGHTS):
-            raise UserError(f"local:visual has no block {', '.join(sorted(unknown))}; expected {', '.join(WEIGHTS)}")
+            raise UserError(
+                f"local:visual has no block {', '.join(sorted(unknown))}; expected {', '.join(WEIGHTS)}"
+            )
         # Always in the order of WEIGHTS: equal ids must mean equal columns.
         self.weights = {name: chosen[name] for name in WEIGHTS if name in chosen}
         self.workers = max(1, workers)
@@ -64,7 +69,8 @@ class LocalVisualEncoder:
         self.dim = len(self._vector(np.full((8, 8, 3), 255, dtype=np.uint8)))
 
     def encode(self, items: Sequence[Pixels | Path]) -> Vectors:
-        """(n, d) float32 unit rows for ``Path``s or uint8 arrays (h, w, 3) RGB or (h, w, 4) RGBA, alpha = garment.
+        """(n, d) float32 unit rows for ``Path``s or uint8 arrays (h, w, 3) RGB or (h, w, 4) RGBA, alpha =
+        garment.
 
         Raises UserError (MediaError for files) if an item is no picture.
         """
@@ -92,8 +98,8 @@ class LocalVisualEncoder:
 def describe(pixels: Pixels) -> dict[str, Vectors]:
     """Block name -> float32 vector of length 1 (or 0), for a uint8 (h, w, 3) or (h, w, 4) picture.
 
-    From the histogram blocks their own mean is taken off: roots of shares all point into one corner, where the
-    cosine tells little apart.
+    From the histogram blocks their own mean is taken off: roots of shares all point into one corner, where
+    the cosine tells little apart.
     """
     views = blocks.views_of(pixels)
     measured = {
@@ -122,7 +128,9 @@ def _pixels(item: Any) -> Pixels:
     if isinstance(item, Path):
         return decode_cut_out(item, max_side=_DECODE_SIDE)
     if not isinstance(item, np.ndarray):
-        raise UserError(f"a picture item is a {type(item).__name__}; expected a Path or a uint8 array (h, w, 3 or 4)")
+        raise UserError(
+            f"a picture item is a {type(item).__name__}; expected a Path or a uint8 array (h, w, 3 or 4)"
+        )
     if item.dtype != np.uint8 or item.ndim != 3 or item.shape[2] not in (3, 4) or 0 in item.shape:
         raise UserError(f"a picture is {item.dtype} {item.shape}; expected uint8 (h, w, 3) or (h, w, 4)")
     return item

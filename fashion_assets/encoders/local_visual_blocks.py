@@ -1,7 +1,7 @@
 """What ``local:visual`` measures on one picture: named blocks, each a float32 vector of length 1.
 
-Belongs here: pure functions from pixels to numbers, with the constants that shape them. Does not belong here: the
-blocks' weights and everything about files and batches (``local_visual``).
+Belongs here: pure functions from pixels to numbers, with the constants that shape them. Does not belong here:
+the blocks' weights and everything about files and batches (``local_visual``).
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ Pixels = npt.NDArray[np.uint8]
 SIDE: Final = 64
 #: Larger pictures are first shrunk to this long side: four times the views' is all that they can show.
 _WORKING_SIDE: Final = 256
-#: HOG (Dalal and Triggs 2005) with 8 x 8 cells and 9 unsigned bins, in the compact form of Felzenszwalb et al. 2010
-#: (the four block normalisations averaged: 576 numbers, on catalogue pictures as good as the usual 1,764).
+#: HOG (Dalal and Triggs 2005) with 8 x 8 cells and 9 unsigned bins, in the compact form of Felzenszwalb et
+#: al. 2010 (the four block normalisations averaged: 576 numbers, on catalogue pictures as good as the usual
+#: 1,764).
 _CELL: Final = 8
 _BINS: Final = 9
 _CLIP: Final = 0.2
 #: Added under the root of a block's energy, in grey levels squared: gradients of noise stay small.
 _FLOOR: Final = 400.0
-#: DCT frequencies kept per axis of the cell grid: 6 of 8 keep the neighbours (purity .892 -> .891) in 56 % of the size.
+#: DCT frequencies kept per axis of the cell grid: 6 of 8 keep the neighbours (purity .892 -> .891) in 56 % of
+#: the size.
 _FREQUENCIES: Final = 6
 #: Blur before gradients, in pixels: gains .006 of neighbour purity, JPEG's blocks vanish.
 _BLUR: Final = 1.0
@@ -40,8 +42,8 @@ class Views:
     """A picture as the blocks see it; all pixels off the garment are white.
 
     ``frame`` uint8 (64, 64, 3) is the picture as it was framed, ``tight`` the garment's box stretched to the
-    square, both with their masks (64, 64) float32 0-1; ``kept`` and ``kept_mask`` the box with its aspect kept.
-    ``height``/``width`` are the box's; ``share`` is the garment's of the whole picture.
+    square, both with their masks (64, 64) float32 0-1; ``kept`` and ``kept_mask`` the box with its aspect
+    kept. ``height``/``width`` are the box's; ``share`` is the garment's of the whole picture.
     """
 
     frame: Pixels
@@ -74,7 +76,8 @@ def views_of(pixels: Pixels) -> Views:
     soft = mask[box].astype(np.float32)
     tight, tight_mask = _resize(white[box], SIDE, SIDE), _resize(soft, SIDE, SIDE)
     kept, kept_mask = _padded(white[box], soft)
-    # A crop's frame is its box, which says nothing; its aspect does. A photograph's frame says where and how large.
+    # A crop's frame is its box, which says nothing; its aspect does. A photograph's frame says where and how
+    # large.
     frame = kept if cut_out else cv2.resize(rgb, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     return Views(
         frame=np.asarray(frame, dtype=np.uint8),
@@ -117,7 +120,8 @@ def _padded(white: Pixels, soft: Floats) -> tuple[Pixels, Floats]:
     return picture, mask
 
 
-#: Distance in Lab from the border's median colour that is at least needed, and in units of the border's spread.
+#: Distance in Lab from the border's median colour that is at least needed, and in units of the border's
+#: spread.
 _MIN_UNLIKE: Final = 8.0
 _SPREADS: Final = 3.0
 
@@ -245,7 +249,7 @@ def _near(value: float, low: float, high: float, n: int) -> npt.NDArray[np.float
 
 
 def proportions(views: Views) -> Floats:
-    """(25,) aspect of the box (log), fill of the box, and share of the picture, each as nearness to points."""
+    """(25,) aspect (log) and fill of the box, and share of the picture, each as nearness to points."""
     parts = (
         _near(float(np.log(views.height / views.width)), -1.6, 1.6, 11),
         _near(float(views.tight_mask.mean()), 0.2, 1.0, 7),

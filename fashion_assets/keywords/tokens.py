@@ -29,15 +29,14 @@ _LATIN = rf"{_LATIN_LETTERS}(?:(?:[-'’&+]|(?<=\d)[.,](?=\d)){_LATIN_LETTERS})*
 _LATIN_TERM = re.compile(_LATIN)
 
 #: Texts read at a time: few enough that their runs are still in the processor's cache when they are put
-#: together (32 takes three quarters of the time of a whole month at once), enough that a call of the segmenter
-#: pays.
+#: together (32 takes three quarters of the time of a whole month at once), enough that a segmenter call pays.
 BATCH_TEXTS = 32
 
 #: Longer than this is an id, a link or a held-down key, not a word.
 MAX_WORD_CHARS = 40
 
-#: A number, alone or with a measure: 3.5, 165cm, 37码 never says what is worn.
-_NUMBER = re.compile(r"[\d.,]+(?:cm|mm|m|kg|g|ml|l|k|w|x|s|h|d|th|st|nd|rd|%|°c|℃)?")
+#: A number, alone or with a measure: 3.5 and 165cm never say what is worn.
+_NUMBER = re.compile(r"[\d.,]+(?:cm|mm|m|kg|g|ml|l|k|w|st|nd|rd|th|°c)?")
 
 
 #: What a text is read into when it holds no term that spans several runs: most texts.

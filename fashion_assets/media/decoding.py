@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 Pixels = npt.NDArray[np.uint8]
 
-#: 50 million pixels are 150 MB of RGB: more than any phone's picture in a crawl, and still safe in a few threads.
+#: 50 million pixels are 150 MB of RGB: more than any phone's picture in a crawl, and still safe in a few
+#: threads.
 MAX_PIXELS: Final = 50_000_000
 
-#: libjpeg decodes at 1/2, 1/4 or 1/8 as long as this many times the wanted size is left for the last resampling
-#: (Pillow's ``reducing_gap``; 2.0 is its advice for results close to a full decode).
+#: libjpeg decodes at 1/2, 1/4 or 1/8 as long as this many times the wanted size is left for the last
+#: resampling (Pillow's ``reducing_gap``; 2.0 is its advice for results close to a full decode).
 REDUCING_GAP: Final = 2.0
 
 #: Transparent pixels show this: shops cut garments out for white pages.
@@ -59,7 +60,7 @@ def decode_image(path: Path, *, max_side: int | None = None, max_pixels: int = M
 
 
 def decode_cut_out(path: Path, *, max_side: int | None = None, max_pixels: int = MAX_PIXELS) -> Pixels:
-    """uint8 (h, w, 4) RGBA where the file holds transparency, else (h, w, 3) RGB; otherwise as ``decode_image``."""
+    """uint8 (h, w, 4) RGBA where the file holds transparency, else (h, w, 3); otherwise as ``decode_image``."""
     kind = picture_kind(path)
     with _refusing_what_decoders_raise(path, kind):
         upright, _, _ = _open(path, kind, max_side, max_pixels)
@@ -67,16 +68,18 @@ def decode_cut_out(path: Path, *, max_side: int | None = None, max_pixels: int =
 
 
 def picture_kind(path: Path) -> str:
-    """The kind of picture that the bytes of ``path`` are. Raises MediaError if it is none or is not as named."""
+    """The kind of picture that ``path`` holds. Raises MediaError if it is none or is not as named."""
     kind = file_kind(path)
     if kind is None or KINDS[kind][0] != "picture":
         what = f"a {kind} file" if kind else "of no known kind"
-        raise MediaError(f"{path.name} is {what}, not a picture; expected JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF")
+        raise MediaError(
+            f"{path.name} is {what}, not a picture; expected JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
+        )
     return kind
 
 
 def file_kind(path: Path) -> str | None:
-    """A key of ``KINDS``, or None. Raises MediaError if the file is missing, empty or not what its suffix says."""
+    """A key of ``KINDS``, or None. Raises MediaError if the file is missing, empty or not as its suffix says."""
     try:
         with path.open("rb") as handle:
             header = handle.read(HEADER_BYTES)
@@ -109,12 +112,21 @@ def _refusing_what_decoders_raise(path: Path, kind: str) -> Iterator[None]:
     except MediaError:
         raise
     except MemoryError as fault:
-        raise MediaError(f"{path.name} needs more memory than there is; make the {kind} file smaller") from fault
+        raise MediaError(
+            f"{path.name} needs more memory than there is; make the {kind} file smaller"
+        ) from fault
     except Exception as fault:
         text = str(fault).strip() or type(fault).__name__
-        if any(word in text.lower() for word in ("truncated", "unexpected end", "broken data stream", "end of file")):
-            raise MediaError(f"{path.name} is truncated: the {kind} data end early ({text}); fetch it again") from fault
-        raise MediaError(f"{path.name} is a {kind} file that cannot be read ({text}); fetch it again") from fault
+        if any(
+            word in text.lower()
+            for word in ("truncated", "unexpected end", "broken data stream", "end of file")
+        ):
+            raise MediaError(
+                f"{path.name} is truncated: the {kind} data end early ({text}); fetch it again"
+            ) from fault
+        raise MediaError(
+            f"{path.name} is a {kind} file that cannot be read ({text}); fetch it again"
+        ) from fault
 
 
 def _open(path: Path, kind: str, max_side: int | None, max_pixels: int) -> tuple[Image.Image, int, int]:
@@ -158,10 +170,10 @@ def check_pixels(name: str, width: int, height: int, max_pixels: int) -> None:
 
 def _register_heif(path: Path) -> None:
     try:
-        import pillow_heif
+        import pillow_heif  # type: ignore[import-not-found]  # optional
     except ImportError:
         raise MediaError(
-            f'{path.name} is a HEIC picture and this installation cannot read those; run "pip install pillow-heif"'
+            f'{path.name} is a HEIC picture, which this installation cannot read; run "pip install pillow-heif"'
         ) from None
     pillow_heif.register_heif_opener()
 

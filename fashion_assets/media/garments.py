@@ -23,16 +23,17 @@ from fashion_assets.storage.files import write_bytes_atomic
 
 logger = logging.getLogger(__name__)
 
-#: Below this share of garment a picture says nothing about style: the reference's rule (black area over 95 %).
+#: Below this share of garment a picture says nothing about style: the reference's rule (over 95 % black).
 MIN_SHARE: Final = 0.05
 #: Long side of a crop: what encoders take is 224.
 CROP_SIDE: Final = 256
-#: Long side at which pictures are decoded: twice the crop's, since a kept garment is seldom under half of the height.
+#: Long side at which pictures are decoded: twice the crop's, since a kept garment is seldom under half of the
+#: height.
 DECODE_SIDE: Final = 512
-#: WebP quality of the crops' colours (alpha is lossless). On 60 drawn outfits quality 90 takes a fifth of the bytes
-#: of lossless WebP and moves local:visual by less than .005 in cosine.
+#: WebP quality of the crops' colours (alpha is lossless). On 60 drawn outfits quality 90 takes 5.4 kB
+#: where lossless WebP takes 18.1 kB; the cosine of local:visual between both is .9985 in the mean, .995 at least.
 QUALITY: Final = 90
-#: WebP's effort, 0-6: 2 is three times faster than the default 4 for 5 % more bytes.
+#: WebP's effort, 0-6: 2 is twice as fast as the default 4 for 2 % more bytes.
 _EFFORT: Final = 2
 WORKERS: Final = 2
 
@@ -67,14 +68,14 @@ def garment_images(
     """The GARMENT_IMAGES rows of a month, one for each of ``pictures`` (POST_IMAGES rows with status ``ok``).
 
     Where the garment covers at least ``min_share`` of the picture, its crop lies at
-    ``crops_root/<segmenter>/<two digits>/<digest>.webp`` (``<digest>-f0.25.webp`` for a video's frame): RGBA, long
-    side at most 256, alpha 0 off the garment. Equal digests are segmented once, and not at all if ``known``
-    (earlier GARMENT_IMAGES rows of the same segmenter) holds them and the crop is still there. A file that cannot
-    be read any more gives a row that is not kept, with no share.
+    ``crops_root/<segmenter>/<two digits>/<digest>.webp`` (``<digest>-f0.25.webp`` for a video's frame): RGBA,
+    long side at most 256, alpha 0 off the garment. Equal digests are segmented once, and not at all if
+    ``known`` (earlier GARMENT_IMAGES rows of the same segmenter) holds them and the crop is still there. A
+    file that cannot be read any more gives a row that is not kept, with no share.
 
     ``attrs`` of the result counts the pictures: ``segmented``, ``reused``.
     """
-    records = pictures.to_dict("records")
+    records = [{str(name): value for name, value in record.items()} for record in pictures.to_dict("records")]
     task = _Task(media_root, crops_root, segmenter, min_share)
     seen = _known_contents(known, task)
     first_of: dict[Key, Row] = {}
@@ -82,7 +83,9 @@ def garment_images(
         if _key(record) not in seen:
             first_of.setdefault(_key(record), record)
     with ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="segment") as pool:
-        found = dict(zip(first_of, pool.map(lambda record: _content(record, task), first_of.values()), strict=True))
+        found = dict(
+            zip(first_of, pool.map(lambda record: _content(record, task), first_of.values()), strict=True)
+        )
     contents = {**seen, **found}
     rows = [
         {
@@ -177,7 +180,7 @@ def _box(mask: npt.NDArray[np.uint8]) -> tuple[int, int, int, int]:
 
 
 def _crop_bytes(rgb: Pixels, mask: npt.NDArray[np.uint8]) -> bytes:
-    """WebP with alpha. Pixels off the garment are white below their transparency: what they showed is not kept."""
+    """WebP with alpha. Pixels off the garment are white below it: what they showed is not kept."""
     from PIL import Image
 
     off = mask[:, :, None] == 0

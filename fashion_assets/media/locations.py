@@ -10,15 +10,17 @@ from fashion_assets.media.errors import MediaError
 def resolve_inside(root: Path, relative: str) -> Path:
     """The file ``relative`` under ``root`` with every symbolic link followed.
 
-    Raises MediaError if the path is empty, absolute, holds ``..`` or a NUL byte, or ends outside ``root`` by a
-    link. That the file exists is not checked.
+    Raises MediaError if the path is empty, absolute, holds ``..`` or a NUL byte, or ends outside ``root`` by
+    a link. That the file exists is not checked.
     """
     if not relative or "\0" in relative:
-        raise MediaError(f"the media path {relative!r} is not a file name; expected a path relative to {root}")
+        raise MediaError(
+            f"the media path {relative!r} is not a file name; expected a path relative to {root}"
+        )
     parts = (*PurePosixPath(relative).parts, *PureWindowsPath(relative).parts)
     if PurePosixPath(relative).is_absolute() or PureWindowsPath(relative).drive or ".." in parts:
         raise MediaError(
-            f"the media path {relative!r} leaves the media folder; expected a path relative to {root} without '..'"
+            f"the media path {relative!r} leaves the media folder; expected one relative to {root}, without '..'"
         )
     try:
         resolved = (root / relative).resolve()

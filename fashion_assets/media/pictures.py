@@ -11,7 +11,12 @@ import pandas as pd
 
 from fashion_assets.media.decoding import MAX_PIXELS, DecodedImage, decode_image
 from fashion_assets.media.errors import MediaError
-from fashion_assets.media.hashing import group_near_duplicates, perceptual_hash, thumbprint, thumbprint_vectors
+from fashion_assets.media.hashing import (
+    group_near_duplicates,
+    perceptual_hash,
+    thumbprint,
+    thumbprint_vectors,
+)
 from fashion_assets.media.kinds import is_video_name
 from fashion_assets.media.locations import resolve_inside
 from fashion_assets.media.schemas import POST_IMAGES, as_table
@@ -20,8 +25,8 @@ from fashion_assets.storage.files import file_digest
 
 logger = logging.getLogger(__name__)
 
-#: Long side at which pictures are hashed: eight times the hash's 32 rows, so that 1080 x 1440 JPEGs are decoded at
-#: a quarter of their sides.
+#: Long side at which pictures are hashed: eight times the hash's 32 rows, so that 1080 x 1440 JPEGs are
+#: decoded at a quarter of their sides.
 HASH_SIDE: Final = 256
 
 #: Threads that decode; Pillow, libjpeg and hashlib release the GIL.
@@ -45,22 +50,25 @@ def describe_pictures(
     """The POST_IMAGES rows of a month, in the manifest's order; a video gives one row per frame.
 
     ``manifest`` has ``post_id``, ``name`` (of the file in its post), ``path`` (relative to ``media_root``),
-    ``digest``, ``n_bytes`` and ``reason`` (set where the landing refused the file already). Files of the same digest
-    are decoded once, and not at all if ``known`` (earlier POST_IMAGES rows) holds them. A file that cannot be used
-    becomes a row with status ``refused`` and a reason; nothing that a file holds makes this raise.
+    ``digest``, ``n_bytes`` and ``reason`` (set where the landing refused the file already). Files of the same
+    digest are decoded once, and not at all if ``known`` (earlier POST_IMAGES rows) holds them. A file that
+    cannot be used becomes a row with status ``refused`` and a reason; nothing that a file holds makes this
+    raise.
 
     ``attrs`` of the result counts the files: ``decoded``, ``reused``, ``refused``.
     """
     entries = [_entry(record) for record in manifest.to_dict("records")]
     seen = _contents_by_key(known)
-    first_of = {}
+    first_of: dict[tuple[str, str], Row] = {}
     for entry in entries:
         if entry["reason"] is None:
             _locate(entry, media_root)
         if entry["reason"] is None and entry["key"] not in seen:
             first_of.setdefault(entry["key"], entry)
     with ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="decode") as pool:
-        found = dict(zip(first_of, pool.map(lambda e: _content(e, max_pixels), first_of.values()), strict=True))
+        found = dict(
+            zip(first_of, pool.map(lambda e: _content(e, max_pixels), first_of.values()), strict=True)
+        )
     contents: dict[tuple[str, str], list[Row] | str] = {**seen, **found}
     rows = [row for entry in entries for row in _rows(entry, contents, month)]
     _mark_duplicates(rows)
@@ -91,7 +99,9 @@ def _locate(entry: Row, media_root: Path) -> None:
     """Adds ``file``, and ``key`` (digest, suffix); or the reason why the file is not to be opened."""
     try:
         if entry["path"] is None:
-            raise MediaError(f"{entry['name']} has no path in the manifest; expected one relative to {media_root}")
+            raise MediaError(
+                f"{entry['name']} has no path in the manifest; expected one relative to {media_root}"
+            )
         entry["file"] = resolve_inside(media_root, entry["path"])
         if entry["digest"] is None:
             entry["digest"] = file_digest(entry["file"])
@@ -170,7 +180,8 @@ def _rows(entry: Row, contents: dict[tuple[str, str], list[Row] | str], month: s
 def _mark_duplicates(rows: list[Row]) -> None:
     """Sets ``duplicate_group`` and ``is_representative``: the largest picture of a group stands for it.
 
-    Rows of the same digest and frame are one picture whatever their thumbprints say (a plain one confirms nothing).
+    Rows of the same digest and frame are one picture whatever their thumbprints say (a plain one confirms
+    nothing).
     """
     pictures: dict[tuple[str, float | None], list[Row]] = {}
     for row in rows:

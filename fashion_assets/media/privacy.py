@@ -18,13 +18,15 @@ BLANK: Final = (236, 236, 236)
 def blank_above_garment(rgb: Pixels, mask: npt.NDArray[Any]) -> Pixels:
     """A copy of the picture with every row above the garment blanked; wholly blank if there is no garment.
 
-    ``rgb`` uint8 (h, w, 3), ``mask`` (h, w) non-zero on garment. The garment begins at the mask's first row, or
-    under the chin where the mask still holds a face (a segmenter that knows only figures may leave one). A head
-    that is lower than a garment's top (someone lying, several people) is not found by this rule.
-    Raises ValueError if the shapes do not fit.
+    ``rgb`` uint8 (h, w, 3), ``mask`` (h, w) non-zero on garment. The garment begins at the mask's first row,
+    or under the chin where the mask still holds a face (a segmenter that knows only figures may leave one). A
+    head that is lower than a garment's top (someone lying, several people) is not found by this rule. Raises
+    ValueError if the shapes do not fit.
     """
     if rgb.ndim != 3 or rgb.shape[2] != 3 or mask.shape != rgb.shape[:2]:
-        raise ValueError(f"the picture is {rgb.shape} and the mask {mask.shape}; expected (h, w, 3) and (h, w)")
+        raise ValueError(
+            f"the picture is {rgb.shape} and the mask {mask.shape}; expected (h, w, 3) and (h, w)"
+        )
     out = rgb.copy()
     out[: garment_top(rgb, mask)] = BLANK
     return out

@@ -7,10 +7,13 @@ from typing import Final
 import pandas as pd
 import pyarrow as pa
 
-#: One row per picture or video frame of a post; ``status`` is ``ok`` or ``refused`` (then ``reason`` is a sentence).
+#: One row per picture or video frame of a post; ``status`` is ``ok`` or ``refused`` (then ``reason`` is a
+#: sentence).
 POST_IMAGES: Final = pa.schema(
     [
-        pa.field("image_id", pa.string(), nullable=False),  # <post_id>/<file name>, for frames #<fraction> behind it
+        pa.field(
+            "image_id", pa.string(), nullable=False
+        ),  # <post_id>/<file name>, for frames #<fraction> behind it
         pa.field("post_id", pa.string(), nullable=False),
         pa.field("month", pa.string(), nullable=False),
         pa.field("path", pa.string()),  # relative to the media root
@@ -20,7 +23,7 @@ POST_IMAGES: Final = pa.schema(
         pa.field("height", pa.int32()),
         pa.field("n_bytes", pa.int64()),
         pa.field("phash", pa.string()),  # 16 hex digits
-        pa.field("thumbprint", pa.string()),  # 12 x 12 RGB, base64: confirms near-duplicates without decoding again
+        pa.field("thumbprint", pa.string()),  # base64: confirms near-duplicates without decoding again
         pa.field("duplicate_group", pa.string()),  # image_id of the group's representative
         pa.field("is_representative", pa.bool_(), nullable=False),
         pa.field("status", pa.string(), nullable=False),

@@ -10,21 +10,26 @@ import numpy.typing as npt
 Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.uint8]
 
-#: Skin colours in YCrCb (Chai and Ngan 1999). The box includes camel, rose and brown cloth, so it only finds faces.
+#: Skin colours in YCrCb (Chai and Ngan 1999). The box includes camel, rose and brown cloth, so it only finds
+#: faces.
 _BOX_LOW: Final = (60, 132, 77)
 _BOX_HIGH: Final = (255, 173, 127)
-#: The share of a figure's height that is searched for its face; a head is 1/7 of a person, 1/4 of a half-length one.
+#: The share of a figure's height that is searched for its face; a head is 1/7 of a person, 1/4 of a
+#: half-length one.
 HEAD_ZONE: Final = 0.25
-#: Share of the figure's pixels in that part that must be face-coloured. Cloth of such a colour that fills the part
-#: (a camel coat on a hanger) is no face: hair and ground leave a face at most this much of it.
+#: Share of the figure's pixels in that part that must be face-coloured. Cloth of such a colour that fills the
+#: part (a camel coat on a hanger) is no face: hair and ground leave a face at most this much of it.
 _MIN_FACE: Final = 0.10
 _MAX_FACE: Final = 0.85
-#: Distance in Lab (lightness halved) from the face's colour that is still skin: shadow on an arm is within 10.
+#: Distance in Lab (lightness halved) from the face's colour that is still skin: shadow on an arm is within
+#: 10.
 _SPREAD: Final = 10.0
-#: A face's height from hairline to chin over its width (anthropometry gives 1.2 to 1.4); the larger hides more.
+#: A face's height from hairline to chin over its width (anthropometry gives 1.2 to 1.4); the larger hides
+#: more.
 _FACE_RATIO: Final = 1.4
-#: A head on shoulders, by outline alone: in the upper part the width goes from at most _NECK of the shoulders'
-#: to the shoulders' within _STEP of the figure's height. Skirts and coats widen slowly, tops begin wide.
+#: A head on shoulders, by outline alone: in the upper part the width goes from at most _NECK of the
+#: shoulders' to the shoulders' within _STEP of the figure's height. Skirts and coats widen slowly, tops begin
+#: wide.
 _NECK: Final = 0.65
 _STEP: Final = 0.1
 _MIN_HEAD: Final = 0.05

@@ -15,13 +15,15 @@ from fashion_assets.media.kinds import KINDS
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-#: Where in a video a frame is taken: the reference project's choice; the first and last frames are often titles.
+#: Where in a video a frame is taken: the reference project's choice; the first and last frames are often
+#: titles.
 FRAME_FRACTIONS: Final = (0.25, 0.5, 0.75)
 
 #: Posts hold clips of at most a few minutes; a longer file is a film or a wrong header.
 MAX_SECONDS: Final = 1800.0
 
-#: Frames that may be decoded from the key frame before the wanted moment; 30 s at 60/s is more than any key interval.
+#: Frames that may be decoded from the key frame before the wanted moment; 30 s at 60/s is more than any key
+#: interval.
 _MAX_STEPS: Final = 1800
 
 
@@ -35,8 +37,8 @@ def decode_video_frames(
 ) -> list[DecodedImage]:
     """One upright RGB frame for each of ``fractions`` of the duration, in their order.
 
-    Raises MediaError if the file is no video, longer than ``max_seconds``, larger than ``max_pixels`` a frame,
-    damaged, or if PyAV is not installed.
+    Raises MediaError if the file is no video, longer than ``max_seconds``, larger than ``max_pixels`` a
+    frame, damaged, or if PyAV is not installed.
     """
     kind = file_kind(path)
     if kind is None or KINDS[kind][0] != "video":
@@ -45,7 +47,7 @@ def decode_video_frames(
         import av
     except ImportError:
         raise MediaError(
-            f'{path.name} is a video and this installation cannot read those; run "pip install av" and run again'
+            f'{path.name} is a video and this installation cannot read those; run "pip install av"'
         ) from None
     try:
         with av.open(str(path), mode="r", metadata_errors="ignore") as container:
@@ -54,7 +56,9 @@ def decode_video_frames(
         raise
     except Exception as fault:  # as with pictures: damaged bytes make a decoder raise nearly anything
         text = str(fault).strip() or type(fault).__name__
-        raise MediaError(f"{path.name} is a {kind} file that cannot be read ({text}); fetch it again") from fault
+        raise MediaError(
+            f"{path.name} is a {kind} file that cannot be read ({text}); fetch it again"
+        ) from fault
 
 
 def _frames(
@@ -71,12 +75,15 @@ def _frames(
     check_pixels(path.name, stream.codec_context.width, stream.codec_context.height, max_pixels)
     seconds = _duration(container, stream)
     if seconds is None or seconds <= 0:
-        raise MediaError(f"{path.name} does not say how long it is; its header is damaged or it was cut while sent")
+        raise MediaError(
+            f"{path.name} does not say how long it is; its header is damaged or it was cut while sent"
+        )
     if seconds > max_seconds:
         raise MediaError(
-            f"{path.name} is {seconds / 60:.0f} minutes long; videos of at most {max_seconds / 60:.0f} minutes are read"
+            f"{path.name} is {seconds / 60:.0f} minutes long; at most {max_seconds / 60:.0f} minutes are read"
         )
-    start = float(stream.start_time * stream.time_base) if stream.start_time is not None else 0.0
+    base = stream.time_base
+    start = float(stream.start_time * base) if stream.start_time is not None and base is not None else 0.0
     return [_frame_at(container, stream, path, start + f * seconds, max_side) for f in fractions]
 
 
@@ -86,7 +93,9 @@ def _duration(container: InputContainer, stream: Any) -> float | None:
     return None if container.duration is None else container.duration / 1_000_000
 
 
-def _frame_at(container: InputContainer, stream: Any, path: Path, second: float, max_side: int | None) -> DecodedImage:
+def _frame_at(
+    container: InputContainer, stream: Any, path: Path, second: float, max_side: int | None
+) -> DecodedImage:
     container.seek(int(second / stream.time_base), stream=stream, backward=True)
     last = None
     for step, frame in enumerate(container.decode(stream)):

@@ -28,8 +28,9 @@ def date_rows(rows: pd.DataFrame, first_month: str, last_month: str, today: date
     """The crawl rows with ``fetched_at``, ``resolved_date``, ``date_source`` and ``fallback_month``.
 
     A date outside [first_month, last_month] or after ``today`` is a fault of the row. ``fallback_month`` is
-    where the row goes if nothing dates its post: the month of its fetch, else the commonest month of the
-    file, else ``first_month``.
+    where the row goes if nothing dates its post: the commonest month of the file's dated rows (a crawl of a
+    month is fetched in the first days of the next, which must not be made by bad rows alone), else the month of its
+    fetch, else ``first_month``.
     """
     dated = rows.copy()
     fetched, days, sources, faults = [], [], [], list(dated["fault"])
@@ -63,11 +64,11 @@ def date_rows(rows: pd.DataFrame, first_month: str, last_month: str, today: date
         month = month_of(moment) if moment is not None else ""
         return month if first_month <= month <= min(last_month, month_of(today)) else None
 
-    months = [held(day) or held(fetch) for day, fetch in zip(days, fetched, strict=True)]
+    months = [held(day) for day in days]
     counted = pd.Series([month for month in months if month], dtype=object).value_counts()
     # The earliest of equally common months, so that the order of the rows does not matter.
-    common = min(counted.index[counted == counted.max()]) if len(counted) else first_month
-    dated["fallback_month"] = [held(fetch) or common for fetch in fetched]
+    common = min(counted.index[counted == counted.max()]) if len(counted) else None
+    dated["fallback_month"] = [common or held(fetch) or first_month for fetch in fetched]
     return dated
 
 

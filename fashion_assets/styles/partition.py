@@ -28,9 +28,9 @@ end.
 WARM_TOLERANCE = 0.007
 """Silhouette that last month's styles may fall short of the best new partition before they are given up.
 
-On made months the same styles score within 0.005 of the best new partition; a new style of 1 / 12 of the
-newest of four months costs 0.007-0.01, of the newest two 0.03. Ids go on either way; this only spares them
-needless moves.
+On made months without change the old styles mostly score within 0.005 of the best new partition; a style born
+in the newest of four months costs 0.007-0.01, in its second month 0.03. The ids go on either way
+(`identity.py`); this only spares posts needless moves.
 """
 
 

@@ -17,7 +17,7 @@ MODEL = "1*made-text|1*made-image"
 def blobs(
     n: int, k: int, d: int, noise: float, seed: int
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """(n, d) unit rows around k random directions of uneven size; `noise` is the length of the added noise."""
+    """(n, d) unit rows around k random directions of uneven size; `noise` is the noise's length."""
     generator = np.random.default_rng(seed)
     labels = generator.choice(k, size=n, p=generator.dirichlet(np.full(k, 8.0)))
     labels[:k] = np.arange(k)
@@ -64,7 +64,7 @@ def posts_table(
 
 
 class DriftingStyles:
-    """Styles whose text and picture directions move a little every month; more can be born, others can die."""
+    """Styles whose text and picture directions move a little every month; some are born, some die."""
 
     def __init__(
         self, k: int, *, dim: int = 32, noise: float = 1.2, drift: float = 0.08, seed: int = 0

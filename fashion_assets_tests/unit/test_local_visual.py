@@ -28,7 +28,18 @@ def garment(cut: str, colour: tuple[int, int, int], pattern: str = "plain", jitt
     outline = {
         "dress": [(45, 10 + j), (75, 10 + j), (82, 70), (110 - j, 150), (10 + j, 150), (38, 70)],
         "trousers": [(35, 10), (85, 10), (95 - j, 150), (68, 150), (60, 60 + j), (52, 150), (25 + j, 150)],
-        "tee": [(40, 20), (80, 20), (115 - j, 50), (100, 68), (86, 58), (86, 140 - j), (34, 140), (34, 58), (20, 68), (5, 50)],
+        "tee": [
+            (40, 20),
+            (80, 20),
+            (115 - j, 50),
+            (100, 68),
+            (86, 58),
+            (86, 140 - j),
+            (34, 140),
+            (34, 58),
+            (20, 68),
+            (5, 50),
+        ],
     }[cut]
     draw.polygon(outline, fill=(*colour, 255))
     pixels = np.array(picture)
@@ -80,7 +91,11 @@ def test_an_unknown_block_is_refused_by_name() -> None:
 
 
 def test_threads_keep_the_order_and_the_numbers() -> None:
-    items = [garment(cut, (40 * i, 200 - 30 * i, 90), jitter=i) for i in range(5) for cut in ("dress", "tee", "trousers")]
+    items = [
+        garment(cut, (40 * i, 200 - 30 * i, 90), jitter=i)
+        for i in range(5)
+        for cut in ("dress", "tee", "trousers")
+    ]
     np.testing.assert_array_equal(
         LocalVisualEncoder(workers=4).encode(items), LocalVisualEncoder(workers=1).encode(items)
     )
@@ -119,7 +134,12 @@ def test_files_and_arrays_agree(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "item",
-    ["dress.png", np.zeros((4, 4), dtype=np.uint8), np.zeros((4, 4, 3), dtype=np.float32), np.zeros((0, 4, 3), np.uint8)],
+    [
+        "dress.png",
+        np.zeros((4, 4), dtype=np.uint8),
+        np.zeros((4, 4, 3), dtype=np.float32),
+        np.zeros((0, 4, 3), np.uint8),
+    ],
 )
 def test_what_is_no_picture_is_refused(item: object) -> None:
     with pytest.raises(UserError, match="expected"):

@@ -35,10 +35,26 @@ def png_header(width: int, height: int) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 64)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 64))
+        + chunk(b"IEND", b"")
+    )
 
 
-@pytest.mark.parametrize(("suffix", "kind"), [("jpg", "JPEG"), ("png", "PNG"), ("webp", "WEBP"), ("gif", "GIF"), ("bmp", "BMP"), ("tiff", "TIFF"), ("avif", "AVIF")])
+@pytest.mark.parametrize(
+    ("suffix", "kind"),
+    [
+        ("jpg", "JPEG"),
+        ("png", "PNG"),
+        ("webp", "WEBP"),
+        ("gif", "GIF"),
+        ("bmp", "BMP"),
+        ("tiff", "TIFF"),
+        ("avif", "AVIF"),
+    ],
+)
 def test_every_kind_is_read(tmp_path: Path, suffix: str, kind: str) -> None:
     path = tmp_path / f"a.{suffix}"
     scene().save(path, kind)
@@ -60,7 +76,15 @@ def test_no_suffix_and_upper_case_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("max_side", [None, 40])
 def test_exif_rotation_is_applied(tmp_path: Path, orientation: int, max_side: int | None) -> None:
     upright = scene()
-    undo = {2: [0], 3: [3], 4: [1], 5: [5], 6: [2], 7: [6], 8: [4]}  # the transpose that EXIF's turn takes back
+    undo = {
+        2: [0],
+        3: [3],
+        4: [1],
+        5: [5],
+        6: [2],
+        7: [6],
+        8: [4],
+    }  # the transpose that EXIF's turn takes back
     stored = upright
     for method in undo.get(orientation, []):
         stored = stored.transpose(Image.Transpose(method))
@@ -256,7 +280,9 @@ def test_videos_are_refused_with_a_reason(tmp_path: Path) -> None:
         decode_video_frames(tmp_path / "picture")
 
 
-def test_without_pyav_the_refusal_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pyav_the_refusal_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(b"\0\0\0\x20ftypisom" + b"\0" * 64)
     monkeypatch.setitem(sys.modules, "av", None)

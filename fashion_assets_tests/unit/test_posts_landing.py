@@ -168,9 +168,9 @@ def test_an_empty_date_is_filled_from_an_older_crawl_but_a_wrong_one_is_not(tmp_
 @pytest.mark.parametrize(
     ("changes", "month"),
     [
-        ({"post_date": "02-30"}, "2024-06"),
+        ({"post_date": "02-30"}, "2024-05"),
         ({"post_date": "", "post_fetch_time": "broken"}, "2024-05"),
-        ({"post_date": "2018-12-31"}, "2024-06"),
+        ({"post_date": "2018-12-31"}, "2024-05"),
         ({"post_date": "2025-07-02", "post_fetch_time": "2025-09-01 00:00:00"}, "2025-07"),
         ({"post_date": "2025-08-20", "post_fetch_time": "2025-09-01 00:00:00"}, "2024-05"),
     ],

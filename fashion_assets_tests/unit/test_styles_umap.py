@@ -1,4 +1,4 @@
-"""Everything that needs a real UMAP, in one module: its first fit costs the process many seconds of compilation."""
+"""Everything that needs a real UMAP, in one module: its first fit in a process compiles for long."""
 
 from __future__ import annotations
 
