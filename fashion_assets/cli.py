@@ -113,8 +113,10 @@ def run(
 
 
 def _describe(batch: Batch) -> str:
+    from fashion_assets.defs.runner import shown_partition
+
     names = f"{batch.assets[0]} … {batch.assets[-1]}" if len(batch.assets) > 1 else batch.assets[0]
-    return f"{batch.partition[:7] if batch.partition else 'all'} {names}"[:44]
+    return f"{shown_partition(batch.partition) if batch.partition else 'all'} {names}"[:44]
 
 
 def _report_run(settings: Settings, summary: object) -> None:

@@ -6,6 +6,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
+from fashion_assets.defs.landing import count_landed_posts
 from fashion_assets.defs.metadata import picture, preview
 from fashion_assets.defs.partitions import MONTHS
 from fashion_assets.defs.resources import LakeReader, word_vectors_path
@@ -59,6 +60,7 @@ def word_vectors(
         metadata={
             "model_id": model.model_id,
             "posts": len(tokens),
+            "landed_posts": count_landed_posts(settings),
             "vocabulary": len(model.words),
             "dimension": model.vectors.shape[1],
             "months": f"{months[0]} to {months[-1]}",

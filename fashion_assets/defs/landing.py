@@ -28,3 +28,10 @@ def land(settings: Settings, log: logging.Logger | None = None) -> LandingResult
         if log is not None and file.status in ("refused", "waiting"):
             log.warning("%s is %s: %s", file.name, file.status, file.reason)
     return result
+
+
+def count_landed_posts(settings: Settings) -> int:
+    """How many different posts have arrived so far, refused ones with an id included."""
+    from fashion_assets.posts.landed import read_post_index
+
+    return len(read_post_index(settings.lake))

@@ -67,9 +67,15 @@ class Planner:
     """Plans over one asset graph, one instance and the months that have landed."""
 
     def __init__(
-        self, graph: Any, instance: dg.DagsterInstance, settings: Settings, months: Iterable[str], sources: Mapping[str, str]
+        self,
+        graph: Any,
+        instance: dg.DagsterInstance,
+        settings: Settings,
+        months: Iterable[str],
+        sources: Mapping[str, str],
+        landed_posts: int,
     ) -> None:
-        """``sources``: current data version of the root nodes, ``asset`` or ``asset/partition key``.
+        """``landed_posts``: how many different posts have arrived in all. ``sources``: current data version of the root nodes, ``asset`` or ``asset/partition key``.
 
         Roots whose input is not there are left out of it; they and all below them are not planned.
         """
@@ -79,6 +85,7 @@ class Planner:
         self._lake = Lake(settings.lake)
         self._month_keys = [key_of_month(month) for month in sorted(months)]
         self._sources = sources
+        self._landed_posts = landed_posts
         self.order = [key.to_user_string() for key in graph.toposorted_asset_keys]
         self._nodes = {name: graph.get(dg.AssetKey(name)) for name in self.order}
         self._records: dict[str, dict[str | None, Record]] = {}
@@ -88,7 +95,7 @@ class Planner:
         """Assets that cannot be made because a file that they begin with has not been delivered."""
         absent = {asset for asset in ("products", "quarantined_products", "category_projection") if asset not in self._sources}
         if "products" in absent:
-            absent |= {asset for asset in self.order if "products" in self._parents(asset)}
+            absent |= {asset for asset in self.order if self._nodes[asset].group_name == "products"}
         return absent
 
     def partitions(self, asset: str) -> list[str | None]:
@@ -178,11 +185,8 @@ class Planner:
         return None
 
     def _growth(self, record: Record) -> str | None:
-        posts = sum(
-            int(made.metadata.get("posts", 0)) for made in self.records("fashion_keywords").values()
-        )
-        trained_on = int(record.metadata.get("posts", 0))
-        return "the corpus has doubled" if trained_on and posts >= CORPUS_GROWTH * trained_on else None
+        trained_on = int(record.metadata.get("landed_posts", 0))
+        return "the corpus has doubled" if self._landed_posts >= CORPUS_GROWTH * trained_on else None
 
     def _file(self, node: Node) -> Any:
         """The file that a node is, where it is one."""

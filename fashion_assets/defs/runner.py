@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from fashion_assets.defs.landing import land
+from fashion_assets.defs.landing import count_landed_posts, land
 from fashion_assets.defs.planning import Batch, Planner, resolve_selection
 from fashion_assets.settings import Settings
 from fashion_assets.storage.errors import UserError
@@ -129,7 +129,7 @@ def run_pipeline(
     if wanted is not None and (unknown := sorted(set(wanted) - set(landed))) and not set(wanted) & set(landed):
         raise UserError(f"no post of {unknown[0]} to {unknown[-1]} has arrived; landed are {', '.join(landed) or 'none'}")
     graph = defs.resolve_asset_graph()
-    planner = Planner(graph, instance, settings, landed, _source_versions(settings, landed))
+    planner = Planner(graph, instance, settings, landed, _source_versions(settings, landed), count_landed_posts(settings))
     selected = resolve_selection(graph, select) if select else None
     batches = planner.batches(planner.plan(selected, wanted, force=force))
     summary = RunSummary(landing, nothing_to_do=not batches)
@@ -139,7 +139,7 @@ def run_pipeline(
         _execute(job, instance, batch)
         summary.made += len(batch.assets)
         on_batch(batch)
-    summary.months = sorted({month_of_key(batch.partition) for batch in batches if batch.partition and batch.partition[:2] == "20"})
+    summary.months = sorted({month_of_key(batch.partition) for batch in batches if batch.partition and batch.partition[:4].isdigit()})
     summary.seconds = time.monotonic() - began
     return summary
 
@@ -173,14 +173,15 @@ def _execute(job: dg.JobDefinition, instance: dg.DagsterInstance, batch: Batch) 
             error = event.step_failure_data.error
             while error is not None and error.cause is not None:
                 error = error.cause
-            where = f"{event.step_key}{f' of {month_of_key(batch.partition)}' if _is_month(batch.partition) else ''}"
+            where = f"{event.step_key}{f' of {shown_partition(batch.partition)}' if batch.partition else ''}"
             message = error.message.strip().split(": ", 1)[-1] if error is not None else "no reason was recorded"
             raise StepFailed(f"{where} failed: {message}", event.step_failure_data.error_display_string)
     raise StepFailed(f"the run of {', '.join(batch.assets)} failed", "")
 
 
-def _is_month(partition: str | None) -> bool:
-    return bool(partition) and str(partition)[:4].isdigit()
+def shown_partition(partition: str) -> str:
+    """A month as people write it; any other partition key as it is."""
+    return partition[:7] if partition[:4].isdigit() else partition
 
 
 class StepFailed(UserError):

@@ -136,14 +136,14 @@ def style_experiments(
     """Silhouette curve, balance and a verdict in words for one modality and reduction, over all months."""
     from fashion_assets.encoders.tables import vectors_of
     from fashion_assets.reports.charts import silhouette_chart_png
-    from fashion_assets.styles.experiments import run_experiment
+    from fashion_assets.styles.experiments import experiment_ks, run_experiment
 
     modality, reduction = context.partition_key.split("-")
     asset = {"image": "image_embeddings", "text": "text_embeddings", "multimodal": "multimodal_embeddings"}[modality]
     table = pa.concat_tables(lake.lake.read_months(asset, lake.months(asset)).values())
     result = run_experiment(
         vectors_of(table),
-        ks=range(settings.style_k_min, settings.style_k_max + 1),
+        ks=experiment_ks(settings.style_k_min, settings.style_k_max),
         reduction=reduction,
         seed=settings.random_seed,
     )
@@ -152,7 +152,7 @@ def style_experiments(
         metadata={
             "verdict": result.verdict,
             "best_k": result.best_k,
-            "silhouette_macro": float(result.curve["macro"].max()),
+            "silhouette_macro": float(result.curve["macro"].max()) if len(result.curve) else 0.0,
             "largest_share": result.balance["largest_share"],
             "normalised_entropy": result.balance["normalised_entropy"],
             "gini": result.balance["gini"],

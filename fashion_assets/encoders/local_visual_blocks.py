@@ -124,6 +124,8 @@ def _padded(white: Pixels, soft: Floats) -> tuple[Pixels, Floats]:
 #: spread.
 _MIN_UNLIKE: Final = 8.0
 _SPREADS: Final = 3.0
+#: Parts smaller than this share of all that is unlike are specks, and a speck must not move the garment's box.
+_MIN_PART: Final = 0.02
 
 
 def _unlike_border(rgb: Pixels) -> npt.NDArray[np.uint8]:
@@ -134,7 +136,11 @@ def _unlike_border(rgb: Pixels) -> npt.NDArray[np.uint8]:
     usual = np.median(rim, axis=0)
     spread = float(np.median(np.abs(rim - usual).max(axis=1)))
     distance = np.sqrt(((lab - usual) ** 2).sum(axis=2))
-    return (distance > max(_MIN_UNLIKE, _SPREADS * spread)).astype(np.uint8)
+    unlike = (distance > max(_MIN_UNLIKE, _SPREADS * spread)).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(unlike, connectivity=8)
+    large = stats[:, cv2.CC_STAT_AREA] >= _MIN_PART * unlike.sum()
+    large[0] = False
+    return large[labels].astype(np.uint8)
 
 
 def _grey(rgb: Pixels) -> Floats:

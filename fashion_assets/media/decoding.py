@@ -60,7 +60,7 @@ def decode_image(path: Path, *, max_side: int | None = None, max_pixels: int = M
 
 
 def decode_cut_out(path: Path, *, max_side: int | None = None, max_pixels: int = MAX_PIXELS) -> Pixels:
-    """uint8 (h, w, 4) RGBA where the file holds transparency, else (h, w, 3); otherwise as ``decode_image``."""
+    """uint8 (h, w, 4) RGBA where the file holds transparency, else (h, w, 3); else as ``decode_image``."""
     kind = picture_kind(path)
     with _refusing_what_decoders_raise(path, kind):
         upright, _, _ = _open(path, kind, max_side, max_pixels)
@@ -79,7 +79,7 @@ def picture_kind(path: Path) -> str:
 
 
 def file_kind(path: Path) -> str | None:
-    """A key of ``KINDS``, or None. Raises MediaError if the file is missing, empty or not as its suffix says."""
+    """A key of ``KINDS``, or None. Raises MediaError if the file is missing, empty or not as named."""
     try:
         with path.open("rb") as handle:
             header = handle.read(HEADER_BYTES)
@@ -173,7 +173,7 @@ def _register_heif(path: Path) -> None:
         import pillow_heif  # type: ignore[import-not-found]  # optional
     except ImportError:
         raise MediaError(
-            f'{path.name} is a HEIC picture, which this installation cannot read; run "pip install pillow-heif"'
+            f'{path.name} is a HEIC picture, which cannot be read here; run "pip install pillow-heif"'
         ) from None
     pillow_heif.register_heif_opener()
 

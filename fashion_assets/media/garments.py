@@ -30,8 +30,8 @@ CROP_SIDE: Final = 256
 #: Long side at which pictures are decoded: twice the crop's, since a kept garment is seldom under half of the
 #: height.
 DECODE_SIDE: Final = 512
-#: WebP quality of the crops' colours (alpha is lossless). On 60 drawn outfits quality 90 takes 5.4 kB
-#: where lossless WebP takes 18.1 kB; the cosine of local:visual between both is .9985 in the mean, .995 at least.
+#: WebP quality of the crops' colours (alpha is lossless). On 60 drawn outfits quality 90 takes 5.4 kB where
+#: lossless WebP takes 18.1 kB; the cosine of local:visual between both is .9985 in the mean, .995 at least.
 QUALITY: Final = 90
 #: WebP's effort, 0-6: 2 is twice as fast as the default 4 for 2 % more bytes.
 _EFFORT: Final = 2

@@ -20,7 +20,7 @@ def resolve_inside(root: Path, relative: str) -> Path:
     parts = (*PurePosixPath(relative).parts, *PureWindowsPath(relative).parts)
     if PurePosixPath(relative).is_absolute() or PureWindowsPath(relative).drive or ".." in parts:
         raise MediaError(
-            f"the media path {relative!r} leaves the media folder; expected one relative to {root}, without '..'"
+            f"the media path {relative!r} leaves the media folder; expected one under {root}, without '..'"
         )
     try:
         resolved = (root / relative).resolve()

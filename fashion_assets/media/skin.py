@@ -24,6 +24,8 @@ _MAX_FACE: Final = 0.85
 #: Distance in Lab (lightness halved) from the face's colour that is still skin: shadow on an arm is within
 #: 10.
 _SPREAD: Final = 10.0
+#: More skin than this share of the figure is a coat of that colour under hair of that colour.
+_MAX_SKIN: Final = 0.4
 #: A face's height from hairline to chin over its width (anthropometry gives 1.2 to 1.4); the larger hides
 #: more.
 _FACE_RATIO: Final = 1.4
@@ -58,6 +60,8 @@ def skin_and_chin(rgb: Pixels, figure: Mask) -> tuple[Mask, int | None]:
     tone = np.median(lab[zone][face], axis=0)
     difference = (lab - tone) * np.array([0.5, 1.0, 1.0], dtype=np.float32)
     skin = ((np.sqrt((difference**2).sum(axis=2)) < _SPREAD) & box).astype(np.uint8)
+    if skin.sum() > _MAX_SKIN * figure.sum():
+        return nothing, None
     return skin, _chin(face, top)
 
 

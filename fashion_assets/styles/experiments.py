@@ -31,6 +31,17 @@ posts.
 """
 
 
+CURVE_POINTS = 12
+"""Values of k per experiment: the verdict reads the curve's shape, and k-means on raw vectors of some hundred
+columns is what takes the time.
+"""
+
+
+def experiment_ks(k_min: int, k_max: int) -> list[int]:
+    """At most `CURVE_POINTS` different k from `k_min` to `k_max`, evenly spaced by ratio."""
+    return sorted({int(k) for k in np.geomspace(k_min, k_max, CURVE_POINTS).round()})
+
+
 @dataclass(frozen=True)
 class ExperimentResult:
     """`curve` as of `scan_k`; `balance` (largest_share, normalised_entropy, gini) and labels at `best_k`;
@@ -77,7 +88,10 @@ def run_experiment(
     if len(usable) > MAX_ROWS:
         usable = np.sort(np.random.default_rng(seed).choice(usable, MAX_ROWS, replace=False))
     if not len(usable):
-        raise UserError(f"none of the {len(x)} vectors has a direction; encode posts first.")
+        nothing = {"largest_share": float("nan"), "normalised_entropy": float("nan"), "gini": float("nan")}
+        verdict = f"nothing to cluster: none of the {len(x)} vectors has a direction"
+        empty = np.zeros(0, np.int32)
+        return ExperimentResult(scan_k(x, [], seed), nothing, verdict, False, 0, empty, usable)
     reduced = reduce_rows(unit_rows(x[usable]), reduction, n_components=10, n_neighbors=15, seed=seed)
     curve = scan_k(reduced.rows, [k for k in ks if 2 <= k <= len(usable) - 1], seed)
     if curve.empty:

@@ -21,6 +21,9 @@ from fashion_assets.styles.schemas import STYLE_PROFILES, frame_of
 TOP_KEYWORDS = 10
 """Keywords per style: what a report shows on one line."""
 
+COMMON_SHARE = 0.25
+"""A word in more than a quarter of all posts is no name for a style: more styles than four share it."""
+
 REPRESENTATIVES = 10
 """Posts and pictures per style: the ten columns of the report's grid."""
 
@@ -72,7 +75,8 @@ def profile_styles(
     sizes = Counter(labels.tolist())
     contents = dict(zip(cleaned["post_id"], cleaned["content_hash"], strict=True))
     seen = spoken.loc[spoken.index.isin(rows["post_id"])]
-    names = name_styles(words_of, facet_of_words(seen["keywords"], seen["facets"]), sizes)
+    telling = _without_common(words_of, documents)
+    names = name_styles(telling, facet_of_words(seen["keywords"], seen["facets"]), sizes)
     pictures = _pictures(garments, images)
 
     columns: dict[str, list[Any]] = {field: [] for field in STYLE_PROFILES.names}
@@ -94,6 +98,13 @@ def profile_styles(
         columns["representative_posts"].append(nearest[:REPRESENTATIVES])
         columns["representative_images"].append(_best_pictures(nearest[:REACH], pictures))
     return frame_of(columns, STYLE_PROFILES)
+
+
+def _without_common(words_of: dict[int, list[str]], documents: list[list[str]]) -> dict[int, list[str]]:
+    """Each style's words without those that stand in so many posts of the month that they name nothing (穿搭)."""
+    counts = Counter(word for words in documents for word in set(words))
+    common = {word for word, count in counts.items() if count > COMMON_SHARE * len(documents)}
+    return {style: [word for word in words if word not in common] or words for style, words in words_of.items()}
 
 
 def _median(counts: pd.Series[Any]) -> float:
