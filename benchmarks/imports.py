@@ -13,7 +13,17 @@ import json
 import subprocess
 import sys
 
-HEAVY = ["torch", "umap", "sklearn", "ray", "transformers", "sentence_transformers", "cv2", "gensim", "matplotlib"]
+HEAVY = [
+    "torch",
+    "umap",
+    "sklearn",
+    "ray",
+    "transformers",
+    "sentence_transformers",
+    "cv2",
+    "gensim",
+    "matplotlib",
+]
 
 _SCRIPT = """
 import json, sys, time

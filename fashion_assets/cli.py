@@ -18,6 +18,7 @@ from fashion_assets.storage.errors import UserError
 
 if TYPE_CHECKING:
     from fashion_assets.defs.planning import Batch
+    from fashion_assets.defs.runner import RunSummary
     from fashion_assets.settings import Settings
 
 app = typer.Typer(
@@ -33,7 +34,11 @@ app.add_typer(keywords_app, name="keywords")
 
 DataDir = Annotated[
     Path,
-    typer.Option("--data-dir", envvar="FASHION_DATA_DIR", help="Data root: incoming/, lake/, reports/, warehouse.duckdb."),
+    typer.Option(
+        "--data-dir",
+        envvar="FASHION_DATA_DIR",
+        help="Data root: incoming/, lake/, reports/, warehouse.duckdb.",
+    ),
 ]
 
 
@@ -47,7 +52,9 @@ class TableFormat(StrEnum):
 
 @app.callback()
 def options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error (works after a command too).")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error (works after a command too).")
+    ] = False,
 ) -> None:
     """Nothing to do here: ``main`` takes ``--debug`` wherever it stands."""
 
@@ -68,7 +75,9 @@ def sample(
 
     console = Console()
     with console.status(f"Drawing {months} months of posts into {directory}"):
-        made = make_sample(directory, months=months, posts_per_month=posts_per_month, products=products, seed=seed)
+        made = make_sample(
+            directory, months=months, posts_per_month=posts_per_month, products=products, seed=seed
+        )
     console.print(f"{made}")
     console.print(f"Next: fashion-assets run --data-dir {directory}")
 
@@ -76,8 +85,13 @@ def sample(
 @app.command()
 def run(
     data_dir: DataDir = Path("data"),
-    months: Annotated[str | None, typer.Option(help="Only these months, e.g. 2024-01:2024-06 or 2024-03.")] = None,
-    select: Annotated[str | None, typer.Option(help="Only these assets, by name or Dagster selection, e.g. '+monthly_style_report'.")] = None,
+    months: Annotated[
+        str | None, typer.Option(help="Only these months, e.g. 2024-01:2024-06 or 2024-03.")
+    ] = None,
+    select: Annotated[
+        str | None,
+        typer.Option(help="Only these assets, by name or Dagster selection, e.g. '+monthly_style_report'."),
+    ] = None,
     force: Annotated[bool, typer.Option(help="Make them even if nothing changed.")] = False,
 ) -> None:
     """Land what lies in incoming/ and materialise what is missing or stale, down to the reports."""
@@ -88,7 +102,13 @@ def run(
     from fashion_assets.defs.runner import run_pipeline
 
     settings = _settings(data_dir)
-    columns = (TextColumn("{task.description:<44}"), BarColumn(), MofNCompleteColumn(), TextColumn("assets"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description:<44}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("assets"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("Landing", total=None)
         pending: list[Batch] = []
@@ -107,7 +127,13 @@ def run(
             show_next()
 
         summary = run_pipeline(
-            build_definitions(settings), settings, months=months, select=select, force=force, on_plan=planned, on_batch=done
+            build_definitions(settings),
+            settings,
+            months=months,
+            select=select,
+            force=force,
+            on_plan=planned,
+            on_batch=done,
         )
     _report_run(settings, summary)
 
@@ -119,7 +145,7 @@ def _describe(batch: Batch) -> str:
     return f"{shown_partition(batch.partition) if batch.partition else 'all'} {names}"[:44]
 
 
-def _report_run(settings: Settings, summary: object) -> None:
+def _report_run(settings: Settings, summary: RunSummary) -> None:
     from rich.console import Console
 
     from fashion_assets.defs.run_table import closing_table, file_messages, next_commands
@@ -127,7 +153,7 @@ def _report_run(settings: Settings, summary: object) -> None:
     console = Console()
     for message in file_messages(summary):
         console.print(message, markup=False)
-    if summary.nothing_to_do:  # type: ignore[attr-defined]
+    if summary.nothing_to_do:
         console.print("Nothing new: everything is as its inputs are.")
         return
     console.print(closing_table(settings, summary))
@@ -147,9 +173,15 @@ def sql(
 
     rows = query(_settings(data_dir).warehouse, statement)
     if format is TableFormat.csv:
+        for name in rows.select_dtypes("object").columns:
+            rows[name] = [
+                json.dumps(cell, ensure_ascii=False) if isinstance(cell, list) else cell
+                for cell in rows[name]
+            ]
         rows.to_csv(sys.stdout, index=False)
     elif format is TableFormat.json:
-        sys.stdout.write(rows.to_json(orient="records", force_ascii=False, date_format="iso", indent=2) + "\n")
+        records = rows.to_json(orient="records", force_ascii=False, date_format="iso")
+        sys.stdout.write(json.dumps(json.loads(records), ensure_ascii=False, indent=2) + "\n")
     else:
         from rich.console import Console
 
@@ -166,10 +198,18 @@ def doctor(data_dir: DataDir = Path("data")) -> None:
     console = Console()
     healthy = True
     for finding in examine(_settings(data_dir)):
-        mark = "[green]ok[/]     " if finding.ok else "[yellow]look[/]   " if finding.optional else "[red]missing[/]"
+        mark = (
+            "[green]ok[/]     "
+            if finding.ok
+            else "[yellow]look[/]   "
+            if finding.optional
+            else "[red]missing[/]"
+        )
         healthy = healthy and (finding.ok or finding.optional)
         console.print(f"{mark} [bold]{finding.subject}[/] ", end="")
-        console.print(finding.found + (f" — {finding.advice}" if finding.advice else ""), markup=False, highlight=False)
+        console.print(
+            finding.found + (f" — {finding.advice}" if finding.advice else ""), markup=False, highlight=False
+        )
     if not healthy:
         raise typer.Exit(1)
 
@@ -189,7 +229,10 @@ def keywords_extract(
     settings = _settings(data_dir)
     if not posts.is_file():
         raise UserError(f"there is no file {posts}; give a crawl file (CSV, .gz, .zip, JSONL or Parquet)")
-    lines = [json.dumps(entry, ensure_ascii=False) for entry in keywords_of_crawl_file(posts, engine=settings.tokenizer)]
+    lines = [
+        json.dumps(entry, ensure_ascii=False)
+        for entry in keywords_of_crawl_file(posts, engine=settings.tokenizer)
+    ]
     write_text_atomic(out, "".join(f"{line}\n" for line in lines))
     Console(stderr=True).print(f"{len(lines)} posts -> {out}", markup=False)
 
@@ -203,7 +246,9 @@ def _settings(data_dir: Path) -> Settings:
         return Settings(data_dir=data_dir)
     except ValidationError as fault:
         first = fault.errors()[0]
-        raise UserError(f"FASHION_{'_'.join(map(str, first['loc'])).upper()}={first['input']!r}: {first['msg']}") from fault
+        raise UserError(
+            f"FASHION_{'_'.join(map(str, first['loc'])).upper()}={first['input']!r}: {first['msg']}"
+        ) from fault
 
 
 def main() -> None:
@@ -221,7 +266,9 @@ def main() -> None:
     except Exception as fault:
         if debug:
             raise
-        sys.stderr.write(f"fashion-assets: {type(fault).__name__}: {fault}\nThis is a fault of ours; --debug shows where.\n")
+        sys.stderr.write(
+            f"fashion-assets: {type(fault).__name__}: {fault}\nThis is a fault of ours; --debug shows where.\n"
+        )
         sys.exit(70)  # EX_SOFTWARE of sysexits.h
 
 

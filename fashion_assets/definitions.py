@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import dagster as dg
 
-from fashion_assets.defs import embeddings, keywords, media, posts, products, reports, styles, trends, warehouse
+from fashion_assets.defs import (
+    embeddings,
+    keywords,
+    media,
+    posts,
+    products,
+    reports,
+    styles,
+    trends,
+    warehouse,
+)
 from fashion_assets.defs.automation import follow_upstream
 from fashion_assets.defs.checks import build_checks
 from fashion_assets.defs.executors import executor_of
@@ -20,7 +30,15 @@ from fashion_assets.settings import Settings
 
 #: Made by landing, by training or by choice; automation must not make them anew on its own.
 _NOT_AUTOMATED = frozenset(
-    {"raw_posts", "word_vectors", "style_model", "style_experiments", "products", "quarantined_products", "category_projection"}
+    {
+        "raw_posts",
+        "word_vectors",
+        "style_model",
+        "style_experiments",
+        "products",
+        "quarantined_products",
+        "category_projection",
+    }
 )
 
 _MODULES = [posts, keywords, media, embeddings, styles, trends, products, reports, warehouse]
@@ -40,14 +58,12 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
             changes["metadata"] = {**spec.metadata, "dagster/column_schema": table_schema(SCHEMAS[name])}
         return spec.replace_attributes(**changes)  # type: ignore[arg-type]
 
-    assets = dg.map_asset_specs(complete, dg.load_assets_from_modules(_MODULES))
-    monthly = {
-        spec.key.to_user_string()
-        for definition in assets
-        if isinstance(definition, dg.AssetsDefinition)
-        for spec in definition.specs
-        if spec.partitions_def == MONTHS
-    }
+    loaded = [
+        found for found in dg.load_assets_from_modules(_MODULES) if isinstance(found, dg.AssetsDefinition)
+    ]
+    assets = dg.map_asset_specs(complete, loaded)
+    specs = [spec for definition in assets for spec in definition.specs]
+    monthly = {spec.key.to_user_string() for spec in specs if spec.partitions_def == MONTHS}
     return dg.Definitions(
         assets=assets,
         asset_checks=build_checks(SCHEMAS, monthly.__contains__),

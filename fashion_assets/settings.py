@@ -20,10 +20,16 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="FASHION_", extra="ignore")
 
-    data_dir: Path = Field(Path("data"), description="Data root: incoming/, lake/, models/, reports/, warehouse.duckdb")
-    first_month: str = Field("2019-01", description="First monthly partition; older posts are refused", pattern=r"^\d{4}-\d{2}$")
+    data_dir: Path = Field(
+        Path("data"), description="Data root: incoming/, lake/, models/, reports/, warehouse.duckdb"
+    )
+    first_month: str = Field(
+        "2019-01", description="First monthly partition; older posts are refused", pattern=r"^\d{4}-\d{2}$"
+    )
     author_salt: str | None = Field(
-        None, description="Salt of the author hashes; unset: made once and kept in <data root>/author_salt", repr=False
+        None,
+        description="Salt of the author hashes; unset: made once and kept in <data root>/author_salt",
+        repr=False,
     )
 
     tokenizer: Literal["rjieba", "jieba"] = Field("rjieba", description="Chinese tokenizer")
@@ -31,12 +37,17 @@ class Settings(BaseSettings):
     image_encoder: str = Field("local:visual", description="Picture encoder spec, see docs/encoders.md")
     segmenter: str = Field("grabcut", description="Garment segmenter")
     min_garment_share: float = Field(
-        0.05, ge=0, le=1, description="Below this share of garment pixels a picture leaves the style branch (the reference's rule)"
+        0.05,
+        ge=0,
+        le=1,
+        description="Below this share of garment pixels a picture leaves the style branch (the reference's rule)",
     )
     text_weight: float = Field(1.0, ge=0, description="Weight of the text block in multimodal embeddings")
     image_weight: float = Field(1.0, ge=0, description="Weight of the picture block in multimodal embeddings")
 
-    style_window: int = Field(12, ge=1, le=60, description="Months that a style model is fitted on (fewer at the start)")
+    style_window: int = Field(
+        12, ge=1, le=60, description="Months that a style model is fitted on (fewer at the start)"
+    )
     style_k_min: int = Field(4, ge=2, description="Smallest number of styles tried")
     style_k_max: int = Field(40, ge=2, description="Largest number of styles tried; bounded by the posts too")
     random_seed: int = Field(7, description="Seed of UMAP, k-means and every other draw")
@@ -55,7 +66,9 @@ class Settings(BaseSettings):
     def __init__(self, **values: object) -> None:
         super().__init__(**values)  # type: ignore[arg-type]
         if self.style_k_max < self.style_k_min:
-            raise UserError(f"FASHION_STYLE_K_MAX={self.style_k_max} is below FASHION_STYLE_K_MIN={self.style_k_min}")
+            raise UserError(
+                f"FASHION_STYLE_K_MAX={self.style_k_max} is below FASHION_STYLE_K_MIN={self.style_k_min}"
+            )
 
     @property
     def root(self) -> Path:

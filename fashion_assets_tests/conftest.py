@@ -15,5 +15,7 @@ def real_data() -> Path:
     """The folder of real data, or a skip that says where it was looked for."""
     folder = Path(os.environ.get("FASHION_REAL_DATA", PROJECT_ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
-        pytest.skip(f"real data is not at {folder}; set FASHION_REAL_DATA to the folder that holds xhs/, products/ …")
+        pytest.skip(
+            f"real data is not at {folder}; set FASHION_REAL_DATA to the folder that holds xhs/, products/ …"
+        )
     return folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 
-def follow_upstream() -> dg.AutomationCondition[dg.AssetKey]:
+def follow_upstream() -> dg.AutomationCondition:
     """Materialise a month when what it is made of has changed, however old the month is.
 
     - ``newly_missing | any_deps_updated``: a month that never existed, or whose input was made anew. Plain

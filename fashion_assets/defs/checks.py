@@ -22,9 +22,13 @@ DOMINANT_SHARE = 0.5
 HIGH_QUARANTINE_RATE = 0.2
 
 
-@dg.asset_check(asset="cleaned_posts", blocking=True, partitions_def=MONTHS, additional_deps=["quarantined_posts"])
+@dg.asset_check(
+    asset="cleaned_posts", blocking=True, partitions_def=MONTHS, additional_deps=["quarantined_posts"]
+)
 def kept_and_quarantined_add_up(
-    context: dg.AssetCheckExecutionContext, settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[LakeReader]
+    context: dg.AssetCheckExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    lake: dg.ResourceParam[LakeReader],
 ) -> dg.AssetCheckResult:
     """Rows landed = older crawls + kept + quarantined; nothing is lost and nothing doubled. Blocks."""
     from fashion_assets.posts.raw import arrival_counts
@@ -37,12 +41,18 @@ def kept_and_quarantined_add_up(
         severity=dg.AssetCheckSeverity.ERROR,
         description=f"{month}: {arrived['rows']} rows arrived = {arrived['superseded']} older crawls + {kept} kept "
         f"+ {quarantined} quarantined",
-        metadata={**{f"arrived_{key}": value for key, value in arrived.items()}, "kept": kept, "quarantined": quarantined},
+        metadata={
+            **{f"arrived_{key}": value for key, value in arrived.items()},
+            "kept": kept,
+            "quarantined": quarantined,
+        },
     )
 
 
 @dg.asset_check(asset="quarantined_posts", partitions_def=MONTHS, additional_deps=["cleaned_posts"])
-def quarantine_rate(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeReader]) -> dg.AssetCheckResult:
+def quarantine_rate(
+    context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeReader]
+) -> dg.AssetCheckResult:
     """Warns when more than a fifth of the month was refused."""
     month = month_of_key(context.partition_key)
     refused, kept = len(lake.frame("quarantined_posts", month)), len(lake.frame("cleaned_posts", month))
@@ -59,7 +69,9 @@ def _one_model_check(asset: str) -> dg.AssetChecksDefinition:
     """A blocking check that all vectors of a month come from the encoder that is configured now."""
 
     @dg.asset_check(asset=asset, name=f"{asset}_one_model", blocking=True, partitions_def=MONTHS)
-    def one_model(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeReader]) -> dg.AssetCheckResult:
+    def one_model(
+        context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeReader]
+    ) -> dg.AssetCheckResult:
         table = lake.lake.read(asset, month_of_key(context.partition_key), columns=["model_id", "vector"])
         models = table["model_id"].unique().to_pylist()
         missing = table["vector"].null_count
@@ -73,7 +85,9 @@ def _one_model_check(asset: str) -> dg.AssetChecksDefinition:
 
 
 @dg.asset_check(asset="style_clusters", partitions_def=MONTHS)
-def no_dominant_style(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeReader]) -> dg.AssetCheckResult:
+def no_dominant_style(
+    context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeReader]
+) -> dg.AssetCheckResult:
     """Warns when one style holds more than half of the month."""
     clusters = lake.frame("style_clusters", month_of_key(context.partition_key))
     shares = clusters.loc[clusters["style_id"] >= 0, "style_id"].value_counts(normalize=True)
@@ -93,15 +107,29 @@ def _type_name(kind: pa.DataType) -> str:
 
 def _schema_check(asset: str, schema: pa.Schema, *, monthly: bool) -> dg.AssetChecksDefinition:
     """A blocking check that the stored table has the columns and types of its schema and its key once."""
-    key = "image_id" if "image_id" in schema.names else "post_id" if "post_id" in schema.names else schema.names[0]
+    key = (
+        "image_id"
+        if "image_id" in schema.names
+        else "post_id"
+        if "post_id" in schema.names
+        else schema.names[0]
+    )
 
-    @dg.asset_check(asset=asset, name=f"{asset}_schema", blocking=True, partitions_def=MONTHS if monthly else None)
-    def schema_holds(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeReader]) -> dg.AssetCheckResult:
+    @dg.asset_check(
+        asset=asset, name=f"{asset}_schema", blocking=True, partitions_def=MONTHS if monthly else None
+    )
+    def schema_holds(
+        context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeReader]
+    ) -> dg.AssetCheckResult:
         partition = month_of_key(context.partition_key) if monthly else None
         table = lake.lake.read(asset, partition)
         stored = {field.name: _type_name(field.type) for field in table.schema}
         wrong = [field.name for field in schema if stored.get(field.name) != _type_name(field.type)]
-        keys = pd.Series(table[key].to_pylist()).dropna() if key in table.schema.names else pd.Series(dtype=object)
+        keys = (
+            pd.Series(table[key].to_pylist()).dropna()
+            if key in table.schema.names
+            else pd.Series(dtype=object)
+        )
         repeated = int(keys.duplicated().sum())
         return dg.AssetCheckResult(
             passed=not wrong and repeated == 0,
@@ -112,7 +140,9 @@ def _schema_check(asset: str, schema: pa.Schema, *, monthly: bool) -> dg.AssetCh
     return schema_holds
 
 
-def build_checks(schemas: dict[str, pa.Schema], monthly: Callable[[str], bool]) -> list[dg.AssetChecksDefinition]:
+def build_checks(
+    schemas: dict[str, pa.Schema], monthly: Callable[[str], bool]
+) -> list[dg.AssetChecksDefinition]:
     """Every check: those above, and a schema check for each table whose rows have one key."""
     keyed = [asset for asset in schemas if asset in _KEYED]
     return [

@@ -45,7 +45,12 @@ class Finding:
 def examine(settings: Settings) -> Iterator[Finding]:
     """Every finding: Python and packages, device, encoders, data root."""
     python = ".".join(map(str, sys.version_info[:3]))
-    yield Finding("python", sys.version_info >= (3, 11), python, "" if sys.version_info >= (3, 11) else "use Python 3.11 or newer")
+    yield Finding(
+        "python",
+        sys.version_info >= (3, 11),
+        python,
+        "" if sys.version_info >= (3, 11) else "use Python 3.11 or newer",
+    )
     for package, purpose in _PACKAGES.items():
         yield _package(package, purpose)
     yield _dagster_release()
@@ -58,23 +63,36 @@ def _package(package: str, purpose: str) -> Finding:
     try:
         return Finding(package, True, version(package))
     except PackageNotFoundError:
-        return Finding(package, False, f"not installed; without it there is no {purpose}", f"pip install -c constraints.txt {package}")
+        return Finding(
+            package,
+            False,
+            f"not installed; without it there is no {purpose}",
+            f"pip install -c constraints.txt {package}",
+        )
 
 
 def _dagster_release() -> Finding:
     core, web = version("dagster"), version("dagster-webserver")
-    advice = "" if core == web else "install all dagster packages of one release: pip install -c constraints.txt -e ."
+    advice = (
+        ""
+        if core == web
+        else "install all dagster packages of one release: pip install -c constraints.txt -e ."
+    )
     return Finding("dagster release", core == web, f"core {core}, webserver {web}", advice)
 
 
 def _device() -> Finding:
     if importlib.util.find_spec("torch") is None:
-        return Finding("device", False, "torch is not installed", "pip install -c constraints.txt torch", optional=True)
+        return Finding(
+            "device", False, "torch is not installed", "pip install -c constraints.txt torch", optional=True
+        )
     import torch
 
     if torch.cuda.is_available():
         return Finding("device", True, f"{torch.cuda.get_device_name(0)} (cuda)")
-    return Finding("device", True, f"cpu, {os.cpu_count()} cores (no GPU is needed for the embedded encoders)")
+    return Finding(
+        "device", True, f"cpu, {os.cpu_count()} cores (no GPU is needed for the embedded encoders)"
+    )
 
 
 def _encoders(settings: Settings) -> Iterator[Finding]:
@@ -82,16 +100,25 @@ def _encoders(settings: Settings) -> Iterator[Finding]:
 
     for kind in encoder_specs():
         yield Finding(f"encoder {kind.kind}", kind.usable, kind.purpose, kind.reason, optional=True)
-    yield Finding("configured encoders", True, f"text {settings.text_encoder}, pictures {settings.image_encoder}")
+    yield Finding(
+        "configured encoders", True, f"text {settings.text_encoder}, pictures {settings.image_encoder}"
+    )
 
 
 def _data_root(settings: Settings) -> Iterator[Finding]:
     root = settings.root
     existing = next(folder for folder in (root, *root.parents) if folder.exists())
     writable = os.access(existing, os.W_OK)
-    yield Finding("data root", writable, str(root), "" if writable else "choose a folder you may write: --data-dir")
+    yield Finding(
+        "data root", writable, str(root), "" if writable else "choose a folder you may write: --data-dir"
+    )
     free = shutil.disk_usage(existing).free
-    yield Finding("free disk", free > _LOW_DISK, f"{free / 1024**3:.0f} GiB", "" if free > _LOW_DISK else "make room: at least 2 GiB")
+    yield Finding(
+        "free disk",
+        free > _LOW_DISK,
+        f"{free / 1024**3:.0f} GiB",
+        "" if free > _LOW_DISK else "make room: at least 2 GiB",
+    )
     incoming = sorted(path.name for path in settings.incoming.iterdir()) if settings.incoming.is_dir() else []
     yield Finding(
         "incoming",
@@ -102,4 +129,6 @@ def _data_root(settings: Settings) -> Iterator[Finding]:
     )
     for subject, path in (("lake", settings.lake), ("warehouse", settings.warehouse)):
         advice = "" if path.exists() else f"fashion-assets run --data-dir {settings.data_dir}"
-        yield Finding(subject, path.exists(), str(path) if path.exists() else "not made yet", advice, optional=True)
+        yield Finding(
+            subject, path.exists(), str(path) if path.exists() else "not made yet", advice, optional=True
+        )

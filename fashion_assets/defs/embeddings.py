@@ -15,7 +15,9 @@ from fashion_assets.settings import Settings
 from fashion_assets.storage.months import month_of_key
 
 
-@dg.asset(partitions_def=MONTHS, group_name="embeddings", kinds={"parquet"}, pool="gpu", deps=["word_vectors"])
+@dg.asset(
+    partitions_def=MONTHS, group_name="embeddings", kinds={"parquet"}, pool="gpu", deps=["word_vectors"]
+)
 def text_embeddings(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],

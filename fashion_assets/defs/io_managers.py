@@ -55,7 +55,7 @@ class LakeIOManager(dg.UPathIOManager):
 
     def dump_to_path(self, context: dg.OutputContext, obj: pd.DataFrame | pa.Table, path: UPath) -> None:
         asset = "/".join(context.asset_key.path)
-        write_parquet_atomic(Path(path), as_arrow(obj, self._schemas.get(asset), asset))
+        write_parquet_atomic(Path(str(path)), as_arrow(obj, self._schemas.get(asset), asset))
 
     def get_metadata(self, context: dg.OutputContext, obj: pd.DataFrame | pa.Table) -> dict[str, Any]:
         schema = self._schemas.get("/".join(context.asset_key.path))
@@ -72,18 +72,24 @@ class LakeIOManager(dg.UPathIOManager):
             return _converted(self.load_from_path(context, self._get_path(context)), wanted)
         asset = "/".join(context.asset_key.path)
         paths = self._get_paths_for_partitions(context)
-        missing = [path.stem for path in paths.values() if not Path(path).exists()]
+        missing = [path.stem for path in paths.values() if not Path(str(path)).exists()]
         if missing:
             raise MissingMonthsError(asset, sorted(missing), self._lake.root)
         if get_origin(wanted) is dict:
             value_type = wanted.__args__[1]
-            return {key: _converted(self.load_from_path(context, path), value_type) for key, path in paths.items()}
+            return {
+                key: _converted(self.load_from_path(context, path), value_type) for key, path in paths.items()
+            }
         if len(paths) != 1:
-            raise UserError(f"{asset} maps to {len(paths)} partitions here; annotate the input as dict[str, …]")
+            raise UserError(
+                f"{asset} maps to {len(paths)} partitions here; annotate the input as dict[str, …]"
+            )
         return _converted(self.load_from_path(context, next(iter(paths.values()))), wanted)
 
 
-def as_arrow(table: pd.DataFrame | pa.Table, schema: pa.Schema | None = None, name: str = "table") -> pa.Table:
+def as_arrow(
+    table: pd.DataFrame | pa.Table, schema: pa.Schema | None = None, name: str = "table"
+) -> pa.Table:
     """``table`` as pyarrow, without the pandas index, in the columns, order and types of ``schema`` if given.
 
     Raises UserError naming the column that is absent or does not fit.
@@ -96,7 +102,9 @@ def as_arrow(table: pd.DataFrame | pa.Table, schema: pa.Schema | None = None, na
         return pa.Table.from_pandas(table, preserve_index=False)
     absent = [column for column in schema.names if column not in table.columns]
     if absent:
-        raise UserError(f"{name} lacks the column(s) {', '.join(absent)} of its schema; it has {list(table.columns)}")
+        raise UserError(
+            f"{name} lacks the column(s) {', '.join(absent)} of its schema; it has {list(table.columns)}"
+        )
     try:
         return pa.Table.from_pandas(table[schema.names], schema=schema, preserve_index=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as fault:

@@ -25,7 +25,10 @@ MONTHLY_ASSETS = dg.AssetSelection.assets(
 )
 
 month_job = dg.define_asset_job(
-    "month", selection=MONTHLY_ASSETS, partitions_def=MONTHS, description="One month, from landed rows to its report."
+    "month",
+    selection=MONTHLY_ASSETS,
+    partitions_def=MONTHS,
+    description="One month, from landed rows to its report.",
 )
 
 publication_job = dg.define_asset_job(

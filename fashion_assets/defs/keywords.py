@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 @dg.asset(partitions_def=MONTHS, group_name="keywords", kinds={"parquet"})
-def fashion_keywords(settings: dg.ResourceParam[Settings], cleaned_posts: pd.DataFrame) -> dg.MaterializeResult:
+def fashion_keywords(
+    settings: dg.ResourceParam[Settings], cleaned_posts: pd.DataFrame
+) -> dg.MaterializeResult:
     """Fashion keywords of each post in order, with facet, source and score, and its RAKE phrases.
 
     Each distinct word of the month is scored once and joined back.
@@ -36,7 +38,11 @@ def fashion_keywords(settings: dg.ResourceParam[Settings], cleaned_posts: pd.Dat
             "distinct_keywords": keywords["keywords"].explode().nunique(),
             "top_keywords": ", ".join(top_keywords(keywords, 20)["keyword"]),
             "preview": preview(keywords, ["post_id", "keywords", "facets", "phrases"]),
-            **picture(bar_chart_png(facets["facet"].tolist(), facets["n_posts"].tolist(), title="posts that name a facet")),
+            **picture(
+                bar_chart_png(
+                    facets["facet"].tolist(), facets["n_posts"].tolist(), title="posts that name a facet"
+                )
+            ),
         },
     )
 

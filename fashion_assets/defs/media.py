@@ -72,7 +72,11 @@ def garment_images(
             "min_garment_share": settings.min_garment_share,
             "segmenter": settings.segmenter,
             "preview": preview(garments, ["image_id", "garment_share", "kept", "crop_path"]),
-            **picture(histogram_png(garments["garment_share"], title="garment share", threshold=settings.min_garment_share)),
+            **picture(
+                histogram_png(
+                    garments["garment_share"], title="garment share", threshold=settings.min_garment_share
+                )
+            ),
         },
     )
 

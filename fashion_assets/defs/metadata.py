@@ -22,7 +22,10 @@ def preview(frame: pd.DataFrame, columns: list[str] | None = None, rows: int = 5
     shown = frame.loc[:, columns] if columns else frame
     header = "| " + " | ".join(map(str, shown.columns)) + " |"
     rule = "|" + " --- |" * len(shown.columns)
-    body = ["| " + " | ".join(_cell(value) for value in row) + " |" for row in shown.head(rows).itertuples(index=False)]
+    body = [
+        "| " + " | ".join(_cell(value) for value in row) + " |"
+        for row in shown.head(rows).itertuples(index=False)
+    ]
     return dg.MetadataValue.md("\n".join([header, rule, *body]))
 
 
@@ -33,7 +36,14 @@ def _cell(value: Any) -> str:
     text = " ".join(text.split())
     if len(text) > CELL_LENGTH:
         text = f"{text[: CELL_LENGTH - 1]}…"
-    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "&#124;"), ("[", "&#91;"), ("`", "&#96;")):
+    for character, entity in (
+        ("&", "&amp;"),
+        ("<", "&lt;"),
+        (">", "&gt;"),
+        ("|", "&#124;"),
+        ("[", "&#91;"),
+        ("`", "&#96;"),
+    ):
         text = text.replace(character, entity)
     return text
 

@@ -13,7 +13,11 @@ MONTHS = dg.MonthlyPartitionsDefinition(
 
 #: Modality and reduction of ``style_experiments``, as the reference compared them.
 STYLE_VARIANTS = dg.StaticPartitionsDefinition(
-    [f"{modality}-{reduction}" for modality in ("image", "text", "multimodal") for reduction in ("none", "umap")]
+    [
+        f"{modality}-{reduction}"
+        for modality in ("image", "text", "multimodal")
+        for reduction in ("none", "umap")
+    ]
 )
 
 #: The attributes for which a head is trained, one partition each.

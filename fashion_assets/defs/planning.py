@@ -75,9 +75,10 @@ class Planner:
         sources: Mapping[str, str],
         landed_posts: int,
     ) -> None:
-        """``landed_posts``: how many different posts have arrived in all. ``sources``: current data version of the root nodes, ``asset`` or ``asset/partition key``.
+        """``landed_posts``: how many different posts have arrived in all.
 
-        Roots whose input is not there are left out of it; they and all below them are not planned.
+        ``sources``: current data version of the root nodes, ``asset`` or ``asset/partition key``. Roots whose
+        input is not there are left out of it; they and all below them are not planned.
         """
         self._graph = graph
         self._instance = instance
@@ -93,7 +94,11 @@ class Planner:
 
     def _without_input(self) -> set[str]:
         """Assets that cannot be made because a file that they begin with has not been delivered."""
-        absent = {asset for asset in ("products", "quarantined_products", "category_projection") if asset not in self._sources}
+        absent = {
+            asset
+            for asset in ("products", "quarantined_products", "category_projection")
+            if asset not in self._sources
+        }
         if "products" in absent:
             absent |= {asset for asset in self.order if self._nodes[asset].group_name == "products"}
         return absent
@@ -141,7 +146,9 @@ class Planner:
             event = self._instance.get_latest_materialization_event(key)
             found = self._instance.fetch_materializations(key, limit=1).records if event else []
         else:
-            ids = self._instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION)
+            ids = self._instance.get_latest_storage_id_by_partition(
+                key, dg.DagsterEventType.ASSET_MATERIALIZATION
+            )
             if not ids:
                 return {}
             wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=list(ids.values()))
@@ -199,7 +206,9 @@ class Planner:
         path = self._lake.path(node.asset, node.partition)
         return path if path.parent.exists() else None
 
-    def plan(self, selected: set[str] | None = None, months: list[str] | None = None, *, force: bool = False) -> list[Node]:
+    def plan(
+        self, selected: set[str] | None = None, months: list[str] | None = None, *, force: bool = False
+    ) -> list[Node]:
         """What to make, upstream first, months oldest first; only ``selected`` assets and ``months``."""
         wanted_keys = None if months is None else {key_of_month(month) for month in months}
         planned: dict[Node, None] = {}
@@ -217,7 +226,9 @@ class Planner:
     def _follows(self, node: Node, planned: Mapping[Node, None]) -> bool:
         triggers = PINNED.get(node.asset)
         return any(
-            parent in planned and parent.asset != node.asset and (triggers is None or parent.asset in triggers)
+            parent in planned
+            and parent.asset != node.asset
+            and (triggers is None or parent.asset in triggers)
             for parent in self._all_upstream(node, triggers)
         )
 
@@ -234,14 +245,20 @@ class Planner:
         for asset in self.order:
             kind = self._kind(asset)
             stage[asset] = max(
-                (stage[parent] + (self._kind(parent) != kind) for parent in self._parents(asset) if parent != asset),
+                (
+                    stage[parent] + (self._kind(parent) != kind)
+                    for parent in self._parents(asset)
+                    if parent != asset
+                ),
                 default=0,
             )
         grouped: dict[tuple[int, str, str], list[str]] = {}
         for node in nodes:
             group = (stage[node.asset], self._kind(node.asset), node.partition or "")
             grouped.setdefault(group, []).append(node.asset)
-        return [Batch(tuple(assets), partition or None) for (_, _, partition), assets in sorted(grouped.items())]
+        return [
+            Batch(tuple(assets), partition or None) for (_, _, partition), assets in sorted(grouped.items())
+        ]
 
     def _kind(self, asset: str) -> str:
         definition = self._nodes[asset].partitions_def

@@ -17,7 +17,9 @@ from fashion_assets.storage.months import month_of_key
 
 
 @dg.asset(partitions_def=MONTHS, group_name="posts", kinds={"parquet"})
-def raw_posts(context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
+def raw_posts(
+    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
+) -> dg.MaterializeResult:
     """One row per post of the month, the newest crawl wins, every column as it came.
 
     Files in ``incoming/`` that are not landed yet are landed first: author ids are hashed, rows are split by
@@ -38,7 +40,9 @@ def raw_posts(context: dg.AssetExecutionContext, settings: dg.ResourceParam[Sett
             "rows_arrived": counts["rows"],
             "older_crawls": counts["superseded"],
             "posts": counts["posts"],
-            "preview": preview(posts, ["post_id", "post_date", "post_title", "post_like", "source_file", "source_row"]),
+            "preview": preview(
+                posts, ["post_id", "post_date", "post_title", "post_like", "source_file", "source_row"]
+            ),
         },
     )
 
@@ -59,7 +63,9 @@ def raw_posts(context: dg.AssetExecutionContext, settings: dg.ResourceParam[Sett
     partitions_def=MONTHS,
     group_name="posts",
 )
-def clean_month(context: dg.AssetExecutionContext, raw_posts: pd.DataFrame) -> Iterator[dg.Output[pd.DataFrame]]:
+def clean_month(
+    context: dg.AssetExecutionContext, raw_posts: pd.DataFrame
+) -> Iterator[dg.Output[pd.DataFrame]]:
     """Clean the month's posts and set aside what cannot be used."""
     from fashion_assets.posts.cleaning import clean_posts
     from fashion_assets.reports.charts import bar_chart_png
@@ -74,7 +80,11 @@ def clean_month(context: dg.AssetExecutionContext, raw_posts: pd.DataFrame) -> I
             "share_kept": len(kept) / max(len(raw_posts), 1),
             "with_pictures": int((kept["n_media"] > 0).sum()),
             "preview": preview(kept, ["post_id", "post_date", "title", "tags", "likes"]),
-            **picture(bar_chart_png([str(day)[5:] for day in per_day.index], per_day.tolist(), title="posts per day")),
+            **picture(
+                bar_chart_png(
+                    [str(day)[5:] for day in per_day.index], per_day.tolist(), title="posts per day"
+                )
+            ),
         },
     )
     reasons = quarantined["column"].fillna("row").value_counts()
@@ -85,6 +95,12 @@ def clean_month(context: dg.AssetExecutionContext, raw_posts: pd.DataFrame) -> I
             "quarantined": len(quarantined),
             "share_quarantined": len(quarantined) / max(len(raw_posts), 1),
             "preview": preview(quarantined, ["source_file", "source_row", "column", "reason"], rows=10),
-            **(picture(bar_chart_png(reasons.index.tolist(), reasons.tolist(), title="refused rows by column")) if len(reasons) else {}),
+            **(
+                picture(
+                    bar_chart_png(reasons.index.tolist(), reasons.tolist(), title="refused rows by column")
+                )
+                if len(reasons)
+                else {}
+            ),
         },
     )

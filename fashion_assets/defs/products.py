@@ -29,7 +29,9 @@ def files_version(folder: Path) -> str:
 
 @dg.multi_asset(
     outs={
-        "products": dg.AssetOut(description="Cleaned product cards, one row each, with their labels.", kinds={"parquet"}),
+        "products": dg.AssetOut(
+            description="Cleaned product cards, one row each, with their labels.", kinds={"parquet"}
+        ),
         "quarantined_products": dg.AssetOut(
             description="Every card that was refused, with file, row, column and reason.", kinds={"parquet"}
         ),
@@ -43,7 +45,9 @@ def clean_cards(settings: dg.ResourceParam[Settings]) -> Iterator[dg.Output[pd.D
     from fashion_assets.reports.charts import bar_chart_png
 
     if not settings.product_files.is_dir():
-        raise UserError(f"there are no product cards: put CSV or Parquet cards and images/ into {settings.product_files}")
+        raise UserError(
+            f"there are no product cards: put CSV or Parquet cards and images/ into {settings.product_files}"
+        )
     cards = read_product_cards(settings.product_files)
     with open_product_images(settings.product_files) as images:
         kept, refused = clean_products(cards, images)
@@ -59,7 +63,9 @@ def clean_cards(settings: dg.ResourceParam[Settings]) -> Iterator[dg.Output[pd.D
             "kept": len(kept),
             "pictures_without_card": unnamed,
             "preview": preview(kept, ["id", "title", *filled]),
-            **picture(bar_chart_png(list(filled), list(filled.values()), title="labelled products by attribute")),
+            **picture(
+                bar_chart_png(list(filled), list(filled.values()), title="labelled products by attribute")
+            ),
         },
     )
     yield dg.Output(
@@ -125,7 +131,11 @@ def attribute_classifiers(
             "classes": len(trained.head.classes_),
             "splits": preview(trained.splits),
             "path": dg.MetadataValue.path(head_path(settings, attribute)),
-            **picture(bar_chart_png(classes["label"].tolist(), classes["f1"].tolist(), title="F1 by class, unseen families")),
+            **picture(
+                bar_chart_png(
+                    classes["label"].tolist(), classes["f1"].tolist(), title="F1 by class, unseen families"
+                )
+            ),
         },
     )
 
@@ -175,7 +185,9 @@ def category_projection(
     from fashion_assets.products.vectors import ProductVectors as Vectors
 
     if not settings.taxonomy_files.is_dir():
-        raise UserError(f"there is no other taxonomy: put cards with id, title and category into {settings.taxonomy_files}")
+        raise UserError(
+            f"there is no other taxonomy: put cards with id, title and category into {settings.taxonomy_files}"
+        )
     head = AttributeHead.load(head_path(settings, settings.attributes[0]))
     own = Vectors.from_table(product_embeddings)
     with open_product_images(settings.taxonomy_files) as images:

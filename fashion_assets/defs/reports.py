@@ -31,7 +31,9 @@ _TABLES = (
     deps=[*_TABLES, "style_model", "text_embeddings", "image_embeddings"],
 )
 def monthly_style_report(
-    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[LakeReader]
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    lake: dg.ResourceParam[LakeReader],
 ) -> dg.MaterializeResult:
     """A self-contained HTML page of the month's styles, and its montage as PNG: 5 styles x 10 pictures."""
     from fashion_assets.reports.gather import gather_monthly_report, montage_rows
@@ -86,7 +88,9 @@ def _model_ids(settings: Settings, lake: LakeReader, month: str) -> dict[str, st
     kinds={"html"},
     deps=["style_clusters", "style_profiles", "multimodal_embeddings", "fashion_keywords", "cleaned_posts"],
 )
-def style_atlas(settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[LakeReader]) -> dg.MaterializeResult:
+def style_atlas(
+    settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[LakeReader]
+) -> dg.MaterializeResult:
     """An interactive map of the posts of all months, coloured by style: hover, search, filter by month."""
     import pyarrow as pa
 

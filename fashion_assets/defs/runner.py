@@ -75,7 +75,9 @@ def close_dead_runs(instance: dg.DagsterInstance) -> int:
     """
     host = socket.gethostname()
     open_runs = instance.get_runs(
-        dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING], tags={"fashion/host": host})
+        dg.RunsFilter(
+            statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING], tags={"fashion/host": host}
+        )
     )
     closed = 0
     for run in open_runs:
@@ -123,13 +125,25 @@ def run_pipeline(
         reasons = "; ".join(f"{file.name}: {file.reason}" for file in landing.files if file.reason)
         raise UserError(
             f"nothing could be landed from {settings.incoming}"
-            + (f" ({reasons})" if reasons else "; put crawl files there, or try: fashion-assets sample " + str(settings.root))
+            + (
+                f" ({reasons})"
+                if reasons
+                else "; put crawl files there, or try: fashion-assets sample " + str(settings.root)
+            )
         )
     wanted = parse_months(months, landed) if months else None
-    if wanted is not None and (unknown := sorted(set(wanted) - set(landed))) and not set(wanted) & set(landed):
-        raise UserError(f"no post of {unknown[0]} to {unknown[-1]} has arrived; landed are {', '.join(landed) or 'none'}")
+    if (
+        wanted is not None
+        and (unknown := sorted(set(wanted) - set(landed)))
+        and not set(wanted) & set(landed)
+    ):
+        raise UserError(
+            f"no post of {unknown[0]} to {unknown[-1]} has arrived; landed are {', '.join(landed) or 'none'}"
+        )
     graph = defs.resolve_asset_graph()
-    planner = Planner(graph, instance, settings, landed, _source_versions(settings, landed), count_landed_posts(settings))
+    planner = Planner(
+        graph, instance, settings, landed, _source_versions(settings, landed), count_landed_posts(settings)
+    )
     selected = resolve_selection(graph, select) if select else None
     batches = planner.batches(planner.plan(selected, wanted, force=force))
     summary = RunSummary(landing, nothing_to_do=not batches)
@@ -139,7 +153,13 @@ def run_pipeline(
         _execute(job, instance, batch)
         summary.made += len(batch.assets)
         on_batch(batch)
-    summary.months = sorted({month_of_key(batch.partition) for batch in batches if batch.partition and batch.partition[:4].isdigit()})
+    summary.months = sorted(
+        {
+            month_of_key(batch.partition)
+            for batch in batches
+            if batch.partition and batch.partition[:4].isdigit()
+        }
+    )
     summary.seconds = time.monotonic() - began
     return summary
 
@@ -149,7 +169,10 @@ def _source_versions(settings: Settings, landed: list[str]) -> dict[str, str]:
     from fashion_assets.defs.products import files_version
     from fashion_assets.posts.landed import landing_digests
 
-    versions = {f"raw_posts/{key_of_month(month)}": digest for month, digest in landing_digests(settings.lake, landed).items()}
+    versions = {
+        f"raw_posts/{key_of_month(month)}": digest
+        for month, digest in landing_digests(settings.lake, landed).items()
+    }
     if settings.product_files.is_dir():
         versions["products"] = versions["quarantined_products"] = files_version(settings.product_files)
     if settings.taxonomy_files.is_dir():
@@ -174,7 +197,9 @@ def _execute(job: dg.JobDefinition, instance: dg.DagsterInstance, batch: Batch) 
             while error is not None and error.cause is not None:
                 error = error.cause
             where = f"{event.step_key}{f' of {shown_partition(batch.partition)}' if batch.partition else ''}"
-            message = error.message.strip().split(": ", 1)[-1] if error is not None else "no reason was recorded"
+            message = (
+                error.message.strip().split(": ", 1)[-1] if error is not None else "no reason was recorded"
+            )
             raise StepFailed(f"{where} failed: {message}", event.step_failure_data.error_display_string)
     raise StepFailed(f"the run of {', '.join(batch.assets)} failed", "")
 

@@ -31,14 +31,17 @@ def incoming_sensor(
     # One key that is no partition would lose the whole tick, so keys are validated before they are asked for.
     valid = set(MONTHS.get_partition_keys())
     changed = [
-        month for month, digest in sorted(digests.items()) if asked.get(month) != digest and key_of_month(month) in valid
+        month
+        for month, digest in sorted(digests.items())
+        if asked.get(month) != digest and key_of_month(month) in valid
     ]
     if not changed:
         waiting = [file.name for file in result.files if file.status == "waiting"]
         return dg.SkipReason(f"waiting for {', '.join(waiting)}" if waiting else "nothing new in incoming/")
     return dg.SensorResult(
         run_requests=[
-            dg.RunRequest(run_key=f"{month}:{digests[month]}", partition_key=key_of_month(month)) for month in changed
+            dg.RunRequest(run_key=f"{month}:{digests[month]}", partition_key=key_of_month(month))
+            for month in changed
         ],
         cursor=json.dumps({**asked, **{month: digests[month] for month in changed}}),
     )

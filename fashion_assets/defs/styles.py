@@ -17,10 +17,16 @@ from fashion_assets.storage.months import month_of_key, shift_month
     kinds={"umap", "scikitlearn"},
     # The window of earlier months is read through the lake, which names a missing one. As Dagster edges those
     # months would count as missing dependencies for ever wherever they lie before the first crawl.
-    deps=["multimodal_embeddings", "text_embeddings", dg.AssetDep("style_model", partition_mapping=MONTH_BEFORE)],
+    deps=[
+        "multimodal_embeddings",
+        "text_embeddings",
+        dg.AssetDep("style_model", partition_mapping=MONTH_BEFORE),
+    ],
 )
 def style_model(
-    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[LakeReader]
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    lake: dg.ResourceParam[LakeReader],
 ) -> dg.MaterializeResult:
     """The styles as of a month: UMAP and k-means on the months up to it, ids carried over from the month before.
 
@@ -86,7 +92,11 @@ def style_clusters(
             "largest_share": float(sizes.max() / len(assigned)) if len(assigned) else 0.0,
             "by_modality": str(assigned["modality"].value_counts().to_dict()),
             "preview": preview(clusters),
-            **picture(bar_chart_png([f"style {i}" for i in sizes.index[:20]], sizes.tolist()[:20], title="posts per style")),
+            **picture(
+                bar_chart_png(
+                    [f"style {i}" for i in sizes.index[:20]], sizes.tolist()[:20], title="posts per style"
+                )
+            ),
         },
     )
 
@@ -117,9 +127,18 @@ def style_profiles(
         value=profiles,
         metadata={
             "styles": len(profiles),
-            "top_styles": ", ".join(f"{row.name_} {row.share:.0%}" for row in top.rename(columns={"name": "name_"}).itertuples()),
+            "top_styles": ", ".join(
+                f"{row.name_} {row.share:.0%}" for row in top.rename(columns={"name": "name_"}).itertuples()
+            ),
             "preview": preview(profiles, ["style_id", "name", "n_posts", "share", "keywords"], rows=12),
-            **picture(bar_chart_png([f"style {i}" for i in top["style_id"]], top["share"].tolist(), title="share of posts", as_percent=True)),
+            **picture(
+                bar_chart_png(
+                    [f"style {i}" for i in top["style_id"]],
+                    top["share"].tolist(),
+                    title="share of posts",
+                    as_percent=True,
+                )
+            ),
         },
     )
 
@@ -131,7 +150,9 @@ def style_profiles(
     deps=[dg.AssetDep("multimodal_embeddings", partition_mapping=dg.AllPartitionMapping())],
 )
 def style_experiments(
-    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[LakeReader]
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    lake: dg.ResourceParam[LakeReader],
 ) -> dg.MaterializeResult:
     """Silhouette curve, balance and a verdict in words for one modality and reduction, over all months."""
     from fashion_assets.encoders.tables import vectors_of
@@ -139,7 +160,9 @@ def style_experiments(
     from fashion_assets.styles.experiments import experiment_ks, run_experiment
 
     modality, reduction = context.partition_key.split("-")
-    asset = {"image": "image_embeddings", "text": "text_embeddings", "multimodal": "multimodal_embeddings"}[modality]
+    asset = {"image": "image_embeddings", "text": "text_embeddings", "multimodal": "multimodal_embeddings"}[
+        modality
+    ]
     table = pa.concat_tables(lake.lake.read_months(asset, lake.months(asset)).values())
     result = run_experiment(
         vectors_of(table),

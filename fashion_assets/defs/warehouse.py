@@ -12,10 +12,19 @@ from fashion_assets.storage.warehouse import publish_tables
 #: Table name -> (asset it is made of, what it holds). Table names are public interface.
 TABLES: dict[str, tuple[str, str]] = {
     "posts": ("cleaned_posts", "Cleaned posts, one row each; author is a salted hash"),
-    "keywords": ("fashion_keywords", "Fashion keywords, facets, sources, scores and phrases per post (parallel lists)"),
+    "keywords": (
+        "fashion_keywords",
+        "Fashion keywords, facets, sources, scores and phrases per post (parallel lists)",
+    ),
     "style_clusters": ("style_clusters", "Style of each post with distance, runner-up and margin"),
-    "style_profiles": ("style_profiles", "Share with 95 % interval, engagement, keywords, representatives per style and month"),
-    "quarantine": ("quarantined_posts", "Every refused row, and files refused as a whole (month and row are null)"),
+    "style_profiles": (
+        "style_profiles",
+        "Share with 95 % interval, engagement, keywords, representatives per style and month",
+    ),
+    "quarantine": (
+        "quarantined_posts",
+        "Every refused row, and files refused as a whole (month and row are null)",
+    ),
     "images": ("post_images", "Pictures with size, hash and near-duplicate group"),
     "garments": ("garment_images", "Garment share and crop of each picture"),
     "style_trends": ("style_trends", "Share of each style by month, life-cycle stage and forecast"),
@@ -27,7 +36,10 @@ TABLES: dict[str, tuple[str, str]] = {
 
 
 @dg.asset(
-    deps=sorted({asset for asset, _ in TABLES.values()}), group_name="warehouse", kinds={"duckdb"}, pool="duckdb"
+    deps=sorted({asset for asset, _ in TABLES.values()}),
+    group_name="warehouse",
+    kinds={"duckdb"},
+    pool="duckdb",
 )
 def warehouse(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     """``warehouse.duckdb``: every published table in one file, swapped in whole. Open it read-only."""
@@ -36,7 +48,9 @@ def warehouse(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     present = {name: table for name, table in tables.items() if table is not None}
     if "quarantine" in present:
         present["quarantine"] = _with_refused_files(settings, present["quarantine"])
-    rows = publish_tables(settings.warehouse, present, {name: comment for name, (_, comment) in TABLES.items()})
+    rows = publish_tables(
+        settings.warehouse, present, {name: comment for name, (_, comment) in TABLES.items()}
+    )
     contents = pd.DataFrame({"table": rows.keys(), "rows": rows.values()})
     return dg.MaterializeResult(
         metadata={

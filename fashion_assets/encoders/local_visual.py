@@ -32,11 +32,12 @@ _DECODE_SIDE: Final = 256
 #: Threads; cv2 and numpy release the GIL for most of a picture's time.
 WORKERS: Final = 2
 
-#: Block -> weight. Behind each: what is left without the block of two neighbour purities, the share of a picture's
-#: 15 nearest that have its sub-category (4,000 catalogue pictures, mean over categories; .732 with all) and of its
-#: 10 nearest that have its latent style (700 drawn outfits, cut out; .956 with all). Colour stands high although it
-#: costs the first: in UMAP and k-means it costs nothing (benchmarks/visual_nmi.py), and where GrabCut's region is
-#: rough it carries the style (of the 5 nearest .75 share it with colour at 0.6, .84 at 1.0).
+#: Block -> weight. Behind each: what is left without the block of two neighbour purities, the share of a
+#: picture's 15 nearest that have its sub-category (4,000 catalogue pictures, mean over categories; .732 with
+#: all) and of its 10 nearest that have its latent style (700 drawn outfits, cut out; .956 with all). Colour
+#: stands high although it costs the first: in UMAP and k-means it costs nothing (benchmarks/visual_nmi.py),
+#: and where GrabCut's region is rough it carries the style (of the 5 nearest .75 share it with colour at 0.6,
+#: .84 at 1.0).
 WEIGHTS: Final[dict[str, float]] = {
     "frame": 1.0,  # .691 / .958  gradients of the whole picture: what kind of thing, where and how large
     "tight": 1.0,  # .649 / .947  gradients of the garment's box: its cut

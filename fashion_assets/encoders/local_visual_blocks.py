@@ -124,7 +124,8 @@ def _padded(white: Pixels, soft: Floats) -> tuple[Pixels, Floats]:
 #: spread.
 _MIN_UNLIKE: Final = 8.0
 _SPREADS: Final = 3.0
-#: Parts smaller than this share of all that is unlike are specks, and a speck must not move the garment's box.
+#: Parts smaller than this share of all that is unlike are specks, and a speck must not move the garment's
+#: box.
 _MIN_PART: Final = 0.02
 
 

@@ -32,7 +32,9 @@ def keywords_of_crawl_file(path: Path, *, engine: Engine = "rjieba") -> Iterator
     rows = read.frame[read.frame["fault"].isna()]
     nameless = rows[rows["post_id"].isna()]
     if len(nameless):
-        raise UserError(f"{path}:{nameless['source_row'].iloc[0]}: the column post_id is empty; every post needs one")
+        raise UserError(
+            f"{path}:{nameless['source_row'].iloc[0]}: the column post_id is empty; every post needs one"
+        )
     yield from keywords_by_post(pd.DataFrame([_readable(row) for row in rows.itertuples()]), engine=engine)
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 
 from fashion_assets.keywords.facets import top_keywords
-from fashion_assets.reports.monthly import PICTURES_PER_STYLE, TOP_STYLES, MonthlyReportData, ReportCounts
 from fashion_assets.reports.montage import MontageRow
+from fashion_assets.reports.monthly import PICTURES_PER_STYLE, TOP_STYLES, MonthlyReportData, ReportCounts
 from fashion_assets.reports.pictures import Thumb, load_thumbnail, placeholder
 from fashion_assets.reports.quarantine import quarantine_summary
 
@@ -53,7 +53,7 @@ def gather_monthly_report(
         garment_threshold=min_garment_share,
     )
     top = profiles.sort_values(["share", "style_id"], ascending=[False, True]).head(TOP_STYLES)
-    texts = tables["cleaned_posts"].set_index("post_id")["text"]
+    texts = dict(zip(tables["cleaned_posts"]["post_id"], tables["cleaned_posts"]["text"], strict=True))
     return MonthlyReportData(
         month=month,
         counts=counts,
@@ -65,13 +65,12 @@ def gather_monthly_report(
         chosen_k=chosen_k,
         k_reason=k_reason,
         pictures={
-            row.style_id: _thumbs(row.representative_images, garments, crops_root) for row in top.itertuples()
+            style: _thumbs(images_of_style, garments, crops_root)
+            for style, images_of_style in zip(top["style_id"], top["representative_images"], strict=True)
         },
         posts={
-            row.style_id: [
-                str(texts[post]) for post in list(row.representative_posts)[:POSTS_PER_STYLE] if post in texts
-            ]
-            for row in top.itertuples()
+            style: [texts[post] for post in list(posts)[:POSTS_PER_STYLE] if post in texts]
+            for style, posts in zip(top["style_id"], top["representative_posts"], strict=True)
         },
         facets=top_keywords(tables["fashion_keywords"], KEYWORDS_SHOWN),
         generated_at=generated_at,
@@ -79,13 +78,12 @@ def gather_monthly_report(
     )
 
 
-def _thumbs(image_ids: object, garments: pd.DataFrame, crops_root: Path) -> list[Thumb]:
-    crops = garments.drop_duplicates("image_id").set_index("image_id")["crop_path"]
+def _thumbs(image_ids: Sequence[str], garments: pd.DataFrame, crops_root: Path) -> list[Thumb]:
+    crops = dict(zip(garments["image_id"], garments["crop_path"], strict=True))
     tiles = []
-    for image_id in list(image_ids)[:PICTURES_PER_STYLE]:  # type: ignore[call-overload]
+    for image_id in list(image_ids)[:PICTURES_PER_STYLE]:
         path = crops.get(image_id)
-        found = isinstance(path, str)
-        tiles.append(load_thumbnail(crops_root / path, image_id=image_id) if found else placeholder(image_id))
+        tiles.append(load_thumbnail(crops_root / path, image_id=image_id) if path else placeholder(image_id))
     return tiles
 
 
@@ -94,9 +92,9 @@ def montage_rows(data: MonthlyReportData) -> list[MontageRow]:
     top = data.profiles.sort_values(["share", "style_id"], ascending=[False, True]).head(TOP_STYLES)
     return [
         MontageRow(
-            title=f"{row.label}  {row.share:.1%}",
-            thumbs=data.pictures.get(row.style_id, ()),
-            fallback=f"Style {row.style_id}, {row.share:.1%}",
+            title=f"{name}  {share:.1%}",
+            thumbs=data.pictures.get(style, ()),
+            fallback=f"Style {style}, {share:.1%}",
         )
-        for row in top.rename(columns={"name": "label"}).itertuples()
+        for style, name, share in zip(top["style_id"], top["name"], top["share"], strict=True)
     ]

@@ -52,7 +52,9 @@ def parse_months(text: str, available: Iterable[str] = ()) -> list[str]:
             continue
         first, _, last = part.partition(":")
         if (not first.strip() or not last.strip()) and not known:
-            raise UserError(f"the range {part!r} has an open end, but no month has arrived yet; name both ends")
+            raise UserError(
+                f"the range {part!r} has an open end, but no month has arrived yet; name both ends"
+            )
         span = month_range(first.strip() or known[0], last.strip() or known[-1])
         if not span:
             raise UserError(f"the range {part!r} ends before it begins")

@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.files import _fsync_folder
@@ -58,7 +58,7 @@ def publish_tables(
     return rows
 
 
-def query(path: Path, sql: str, parameters: list[Any] | None = None) -> pd.DataFrame:
+def query(path: Path, sql: str) -> pd.DataFrame:
     """The result of one read-only statement on the published warehouse.
 
     The connection cannot write, attach or copy to other files, nor install or load extensions
@@ -68,7 +68,9 @@ def query(path: Path, sql: str, parameters: list[Any] | None = None) -> pd.DataF
     import duckdb
 
     if not path.exists():
-        raise UserError(f"there is no warehouse at {path}; make one with: fashion-assets run --data-dir {path.parent}")
+        raise UserError(
+            f"there is no warehouse at {path}; make one with: fashion-assets run --data-dir {path.parent}"
+        )
     try:
         with duckdb.connect(
             str(path),
@@ -83,6 +85,29 @@ def query(path: Path, sql: str, parameters: list[Any] | None = None) -> pd.DataF
             statements = connection.extract_statements(sql)
             if len(statements) != 1:
                 raise UserError(f"one statement at a time, please; this text holds {len(statements)}")
-            return connection.execute(statements[0], parameters or []).df()
+            rows = connection.sql(sql)
+            if rows is None:
+                raise UserError(
+                    "this statement gives no rows; the warehouse is only read, with select, from, show or describe"
+                )
+            return _frame(rows.to_arrow_table())
     except duckdb.Error as fault:
         raise UserError(f"the warehouse says: {str(fault).strip()}") from fault
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    """A frame in which lists are Python lists and whole numbers with gaps stay whole."""
+    import pandas as pd
+    import pyarrow as pa
+
+    whole = {
+        pa.int8(): pd.Int8Dtype(),
+        pa.int16(): pd.Int16Dtype(),
+        pa.int32(): pd.Int32Dtype(),
+        pa.int64(): pd.Int64Dtype(),
+    }
+    frame = table.to_pandas(types_mapper=whole.get)
+    for field in table.schema:
+        if pa.types.is_nested(field.type):
+            frame[field.name] = pd.Series(table[field.name].to_pylist(), dtype=object)
+    return frame

@@ -31,6 +31,8 @@ def map_positions(vectors: npt.NDArray[np.float32], seed: int) -> npt.NDArray[np
         import umap
 
         neighbours = min(15, len(vectors) - 1)
-        positions = umap.UMAP(n_neighbors=neighbours, metric="cosine", random_state=seed, n_jobs=1).fit_transform(vectors)
+        positions = umap.UMAP(
+            n_neighbors=neighbours, metric="cosine", random_state=seed, n_jobs=1
+        ).fit_transform(vectors)
     low, high = positions.min(axis=0, initial=0.0), positions.max(axis=0, initial=0.0)
     return ((positions - low) / np.where(high > low, high - low, 1.0)).astype(np.float32)

@@ -104,7 +104,9 @@ def _without_common(words_of: dict[int, list[str]], documents: list[list[str]]) 
     """Each style's words without those that stand in so many posts of the month that they name nothing (穿搭)."""
     counts = Counter(word for words in documents for word in set(words))
     common = {word for word, count in counts.items() if count > COMMON_SHARE * len(documents)}
-    return {style: [word for word in words if word not in common] or words for style, words in words_of.items()}
+    return {
+        style: [word for word in words if word not in common] or words for style, words in words_of.items()
+    }
 
 
 def _median(counts: pd.Series[Any]) -> float:

@@ -33,7 +33,9 @@ def materialise(instance: dg.DagsterInstance, asset: str, month: str) -> None:
     instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=month))
 
 
-def requested(instance: dg.DagsterInstance, cursor: object = None, checked: bool = False) -> tuple[set[str], object]:
+def requested(
+    instance: dg.DagsterInstance, cursor: object = None, checked: bool = False
+) -> tuple[set[str], object]:
     defs = dg.Definitions([upper, lower], asset_checks=[upper_is_sound] if checked else None)
     result = dg.evaluate_automation_conditions(defs, instance, cursor=cursor)  # type: ignore[arg-type]
     return set(result.get_requested_partitions(dg.AssetKey("lower"))), result.cursor
@@ -72,7 +74,9 @@ def test_a_failed_blocking_check_holds_what_is_below(instance: dg.DagsterInstanc
     _, cursor = requested(instance, checked=True)
     materialise(instance, "upper", NEW)
     instance.report_runless_asset_event(
-        dg.AssetCheckEvaluation(asset_key=dg.AssetKey("upper"), check_name="upper_is_sound", passed=False, blocking=True)
+        dg.AssetCheckEvaluation(
+            asset_key=dg.AssetKey("upper"), check_name="upper_is_sound", passed=False, blocking=True
+        )
     )
     months, _ = requested(instance, cursor, checked=True)
     assert months == set()

@@ -16,7 +16,9 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 def fashion_assets(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own, as a person does; terminal output is wide and plain."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FASHION_", "DAGSTER_"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("FASHION_", "DAGSTER_"))
+    }
     return subprocess.run(
         [sys.executable, "-m", "fashion_assets.cli", *map(str, arguments)],
         capture_output=True,
@@ -46,7 +48,9 @@ class Demo:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """Another seed than the one that the sample was tuned on."""
     root = tmp_path_factory.mktemp("demo")
-    made = fashion_assets("sample", root, "--months", "4", "--posts-per-month", "250", "--products", "300", "--seed", "11")
+    made = fashion_assets(
+        "sample", root, "--months", "4", "--posts-per-month", "250", "--products", "300", "--seed", "11"
+    )
     assert made.returncode == 0, made.stderr
     ran = fashion_assets("run", "--data-dir", root)
     assert ran.returncode == 0, ran.stderr

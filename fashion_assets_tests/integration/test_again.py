@@ -23,7 +23,11 @@ def root(demo: Demo, tmp_path: Path) -> Iterator[Path]:
 
 
 def written(root: Path) -> dict[str, int]:
-    files = [*(root / "lake").rglob("*.parquet"), *(root / "models").rglob("*.safetensors"), root / "warehouse.duckdb"]
+    files = [
+        *(root / "lake").rglob("*.parquet"),
+        *(root / "models").rglob("*.safetensors"),
+        root / "warehouse.duckdb",
+    ]
     return {str(path.relative_to(root)): path.stat().st_mtime_ns for path in files}
 
 
@@ -38,7 +42,7 @@ def test_a_second_run_does_nothing_and_says_so(root: Path, cli: Run) -> None:
 def test_a_late_crawl_touches_its_month_and_no_other(root: Path, cli: Run) -> None:
     header = "poster_id,post_id,post_title,post_date,post_content,post_tag,post_like,post_fetch_time"
     rows = [
-        "u0000000000000001,65a0000000000000000000f1,晚到的一条,2024-02-11,新中式马面裙 盘扣上衣 #新中式,新中式,12,2024-07-01 10:00:00",
+        "u0000000000000001,65a0000000000000000000f1,晚到的一条,2024-02-11,新中式马面裙 #新中式,新中式,12,2024-07-01 10:00:00",
         "u0000000000000001,65a0000000000000000000f2,坏的一条,2024-02-30,马面裙,,12,2024-07-01 10:00:00",
     ]
     (root / "incoming" / "late.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
@@ -68,7 +72,16 @@ def test_a_lost_file_is_made_again_equal(root: Path, cli: Run) -> None:
 
 def test_changed_settings_make_stale_what_depends_on_them(root: Path, cli: Run) -> None:
     before = written(root)
-    ran = cli("run", "--data-dir", root, "--months", "2024-01", "--select", "garment_images", FASHION_MIN_GARMENT_SHARE="0.3")
+    ran = cli(
+        "run",
+        "--data-dir",
+        root,
+        "--months",
+        "2024-01",
+        "--select",
+        "garment_images",
+        FASHION_MIN_GARMENT_SHARE="0.3",
+    )
     assert ran.returncode == 0, ran.stderr
     changed = {name for name, time in written(root).items() if before.get(name) != time}
     assert {name for name in changed if "crops" not in name} == {"lake/garment_images/2024-01.parquet"}

@@ -27,7 +27,14 @@ def ask(demo: Demo, statement: str) -> pd.DataFrame:
 def test_the_warehouse_holds_the_published_tables(demo: Demo) -> None:
     tables = set(ask(demo, "show tables")["name"])
     assert {"posts", "keywords", "style_clusters", "style_profiles", "quarantine"} <= tables
-    assert {"images", "garments", "style_trends", "keyword_trends", "products", "product_predictions"} <= tables
+    assert {
+        "images",
+        "garments",
+        "style_trends",
+        "keyword_trends",
+        "products",
+        "product_predictions",
+    } <= tables
     for table in tables:
         assert ask(demo, f'select count(*) n from "{table}"')["n"][0] > 0, table
 
@@ -47,7 +54,9 @@ def test_the_clusters_recover_the_latent_styles(demo: Demo) -> None:
 def test_every_injected_fault_is_in_quarantine_at_its_row(demo: Demo) -> None:
     faults = pd.read_csv(demo.truth("faults"))
     assert len(faults) >= 15
-    quarantine = ask(demo, "select source_file, source_row, \"column\", reason from quarantine where month is not null")
+    quarantine = ask(
+        demo, 'select source_file, source_row, "column", reason from quarantine where month is not null'
+    )
     found = set(zip(quarantine["source_file"], quarantine["source_row"], strict=True))
     injected = set(zip(faults["file"], faults["row"], strict=True))
     assert injected <= found
@@ -85,7 +94,9 @@ def test_the_keyword_facets_are_found(demo: Demo) -> None:
     truth = pd.read_csv(demo.truth("fashion_words"))
     texts = " ".join(ask(demo, "select lower(text) text from posts")["text"])
     said = truth[[str(word).lower() in texts for word in truth["word"]]]
-    right = [found.get(str(word).lower()) == facet for word, facet in zip(said["word"], said["facet"], strict=True)]
+    right = [
+        found.get(str(word).lower()) == facet for word, facet in zip(said["word"], said["facet"], strict=True)
+    ]
     assert sum(right) / len(right) >= 0.85
     assert set(truth["facet"]) - {"hair_beauty"} <= set(keywords["facet"])
 
@@ -126,7 +137,9 @@ class _Requests(HTMLParser):
         self.asked: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.asked += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "action", "data")]
+        self.asked += [
+            value or "" for name, value in attrs if name in ("src", "href", "srcset", "action", "data")
+        ]
 
 
 def test_each_month_has_a_self_contained_report_with_pictures(demo: Demo) -> None:
@@ -146,7 +159,9 @@ def test_each_month_has_a_self_contained_report_with_pictures(demo: Demo) -> Non
 def test_embeddings_are_made_once(demo: Demo) -> None:
     """The cache holds each content once, although months and near-identical texts repeat."""
     for folder in (demo.root / "models" / "embedding_cache").iterdir():
-        hashes = [h for path in folder.glob("*.parquet") for h in pq.read_table(path)["content_hash"].to_pylist()]
+        hashes = [
+            h for path in folder.glob("*.parquet") for h in pq.read_table(path)["content_hash"].to_pylist()
+        ]
         assert len(hashes) == len(set(hashes)) > 0
 
 

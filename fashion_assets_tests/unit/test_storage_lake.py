@@ -40,5 +40,7 @@ def test_every_missing_month_is_named(lake: Lake) -> None:
 def test_a_damaged_file_is_named_with_what_to_do(lake: Lake) -> None:
     path = lake.path("posts", "2024-01")
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(UserError, match=r"2024-01\.parquet cannot be read.*delete it and materialise posts 2024-01"):
+    with pytest.raises(
+        UserError, match=r"2024-01\.parquet cannot be read.*delete it and materialise posts 2024-01"
+    ):
         lake.read("posts", "2024-01")

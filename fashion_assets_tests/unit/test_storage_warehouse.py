@@ -15,7 +15,9 @@ from fashion_assets.storage.warehouse import publish_tables, query
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Path:
     path = tmp_path / "warehouse.duckdb"
-    publish_tables(path, {"posts": pa.table({"post_id": ["a", "b"], "likes": [1, None]})}, {"posts": "It's the posts"})
+    publish_tables(
+        path, {"posts": pa.table({"post_id": ["a", "b"], "likes": [1, None]})}, {"posts": "It's the posts"}
+    )
     return path
 
 

@@ -1,0 +1,126 @@
+"""The asset graph is public interface: names, groups, partitions; and the code location loads light."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import datetime
+
+import dagster as dg
+import pytest
+
+from fashion_assets.definitions import build_definitions
+from fashion_assets.defs.partitions import ATTRIBUTES, MONTHS, STYLE_VARIANTS
+from fashion_assets.defs.schedules import monthly_close
+from fashion_assets.settings import Settings
+
+GRAPH = {
+    "raw_posts": ("posts", "month"),
+    "cleaned_posts": ("posts", "month"),
+    "quarantined_posts": ("posts", "month"),
+    "fashion_keywords": ("keywords", "month"),
+    "word_vectors": ("keywords", None),
+    "post_images": ("media", "month"),
+    "garment_images": ("media", "month"),
+    "text_embeddings": ("embeddings", "month"),
+    "image_embeddings": ("embeddings", "month"),
+    "multimodal_embeddings": ("embeddings", "month"),
+    "style_experiments": ("styles", "variant"),
+    "style_model": ("styles", "month"),
+    "style_clusters": ("styles", "month"),
+    "style_profiles": ("styles", "month"),
+    "style_trends": ("trends", None),
+    "keyword_trends": ("trends", None),
+    "products": ("products", None),
+    "quarantined_products": ("products", None),
+    "product_embeddings": ("products", None),
+    "attribute_classifiers": ("products", "attribute"),
+    "product_predictions": ("products", None),
+    "category_projection": ("products", None),
+    "monthly_style_report": ("reports", "month"),
+    "style_atlas": ("reports", None),
+    "warehouse": ("warehouse", None),
+}
+PARTITIONS = {MONTHS: "month", STYLE_VARIANTS: "variant", ATTRIBUTES: "attribute"}
+
+
+@pytest.fixture(scope="module")
+def specs() -> dict[str, dg.AssetSpec]:
+    return {
+        spec.key.to_user_string(): spec for spec in build_definitions(Settings()).resolve_all_asset_specs()
+    }
+
+
+def test_names_groups_and_partitions_are_as_published(specs: dict[str, dg.AssetSpec]) -> None:
+    found = {}
+    for name, spec in specs.items():
+        kind = next(
+            (label for definition, label in PARTITIONS.items() if spec.partitions_def == definition), None
+        )
+        found[name] = (spec.group_name, kind)
+    assert found == GRAPH
+
+
+def test_every_asset_says_what_it_holds_and_has_a_version(specs: dict[str, dg.AssetSpec]) -> None:
+    for name, spec in specs.items():
+        assert spec.description and len(spec.description) > 30, name
+        assert spec.code_version, name
+
+
+def test_tables_with_a_schema_show_their_columns(specs: dict[str, dg.AssetSpec]) -> None:
+    columns = specs["cleaned_posts"].metadata["dagster/column_schema"].columns
+    assert {"post_id", "month", "author", "text", "tags"} <= {column.name for column in columns}
+
+
+def test_a_setting_changes_the_version_of_what_depends_on_it_and_no_other() -> None:
+    def versions(**values: object) -> dict[str, str | None]:
+        graph = build_definitions(Settings(**values)).resolve_all_asset_specs()
+        return {spec.key.to_user_string(): spec.code_version for spec in graph}
+
+    before, after = versions(), versions(min_garment_share=0.1)
+    assert {name for name in before if before[name] != after[name]} == {"garment_images"}
+
+
+def test_monthly_checks_carry_their_partitions() -> None:
+    definitions = build_definitions(Settings())
+    specs = [spec for checks in definitions.asset_checks or [] for spec in checks.check_specs]
+    assert len(specs) >= 10
+    for spec in specs:
+        assert spec.partitions_def == MONTHS, spec.name
+    blocking = {spec.name for spec in specs if spec.blocking}
+    assert "kept_and_quarantined_add_up" in blocking and "quarantine_rate" not in blocking
+
+
+def test_only_one_step_at_a_time_writes_the_warehouse(specs: dict[str, dg.AssetSpec]) -> None:
+    graph = build_definitions(Settings()).resolve_asset_graph()
+    assert graph.get(dg.AssetKey("warehouse")).pools == {"duckdb"}
+    assert graph.get(dg.AssetKey("image_embeddings")).pools == {"gpu"}
+
+
+def test_loading_the_code_location_loads_nothing_heavy() -> None:
+    heavy = [
+        "torch",
+        "umap",
+        "sklearn",
+        "ray",
+        "transformers",
+        "cv2",
+        "gensim",
+        "matplotlib",
+        "scipy",
+        "duckdb",
+    ]
+    script = (
+        f"import sys, fashion_assets.definitions; print([name for name in {heavy} if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
+
+
+def test_jobs_and_schedules_resolve() -> None:
+    definitions = build_definitions(Settings())
+    assert definitions.resolve_job_def("month").partitions_def == MONTHS
+    moment = dg.build_schedule_context(scheduled_execution_time=datetime(2024, 7, 3, 4))
+    request = monthly_close(moment)
+    assert isinstance(request, dg.RunRequest)
+    assert request.partition_key == "2024-06-01"
