@@ -51,8 +51,8 @@ def image_embeddings(
     from fashion_assets.encoders.tables import embedding_table
 
     kept = garment_images[garment_images["kept"].astype(bool)]
-    # The crop depends on the segmenter as well as on the picture, so both are in the content's identity.
-    hashes = content_hashes((kept["segmenter"] + ":" + kept["digest"]).tolist())
+    # A crop's path is its content's identity: segmenter, digest of the file, and the frame of a video.
+    hashes = content_hashes(kept["crop_path"])
     crops = [settings.crops / path for path in kept["crop_path"]]
     encoded = EmbeddingCache(settings.embedding_cache).encode_missing(encoders.image, hashes, crops)
     table = embedding_table(

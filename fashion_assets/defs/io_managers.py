@@ -132,13 +132,15 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
 
 
 def table_schema(schema: pa.Schema) -> dg.TableSchema:
-    """The column table that the UI shows: name, Arrow type and the schema's own description of each column."""
+    """The column table that the UI shows: name, Arrow type and what the column holds."""
+    from fashion_assets.defs.schemas import COLUMNS
+
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
                 name=field.name,
                 type=str(field.type).replace("item: ", "").replace("element: ", ""),
-                description=(field.metadata or {}).get(b"description", b"").decode() or None,
+                description=COLUMNS.get(field.name),
             )
             for field in schema
         ]

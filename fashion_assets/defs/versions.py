@@ -46,5 +46,14 @@ def code_version(asset: str, settings: Settings) -> str:
     number, names = _VERSIONS.get(asset, (1, ()))
     if not names:
         return str(number)
-    values = ";".join(f"{name}={getattr(settings, name)!r}" for name in names)
+    values = ";".join(f"{name}={_identity(getattr(settings, name))!r}" for name in names)
     return f"{number}-{hashlib.sha256(values.encode()).hexdigest()[:8]}"
+
+
+def _identity(value: object) -> object:
+    """The value itself; for the embedded picture encoder its model id, which changes with its parameters."""
+    if value != "local:visual":
+        return value
+    from fashion_assets.encoders.local_visual import visual_model_id
+
+    return visual_model_id()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
@@ -48,6 +48,12 @@ WEIGHTS: Final[dict[str, float]] = {
 }
 
 
+def visual_model_id(weights: Mapping[str, float] = WEIGHTS) -> str:
+    """``local:visual@v<version>-<8 hex>``: changes with the descriptor's version and its weights. Loads nothing."""
+    parameters = json.dumps([VERSION, sorted(weights.items())])
+    return f"local:visual@v{VERSION}-{hashlib.sha256(parameters.encode()).hexdigest()[:8]}"
+
+
 class LocalVisualEncoder:
     """Six weighted blocks, each of length 1, less what all pictures share, end to end, at length 1.
 
@@ -66,8 +72,7 @@ class LocalVisualEncoder:
         # Always in the order of WEIGHTS: equal ids must mean equal columns.
         self.weights = {name: chosen[name] for name in WEIGHTS if name in chosen}
         self.workers = max(1, workers)
-        parameters = json.dumps([VERSION, sorted(self.weights.items())])
-        self.model_id = f"local:visual@v{VERSION}-{hashlib.sha256(parameters.encode()).hexdigest()[:8]}"
+        self.model_id = visual_model_id(self.weights)
         self.dim = len(self._vector(np.full((8, 8, 3), 255, dtype=np.uint8)))
 
     def encode(self, items: Sequence[Pixels | Path]) -> Vectors:

@@ -14,6 +14,22 @@ from fashion_assets.storage.errors import UserError
 WHITE = 255
 
 
+def is_pillow_image(item: object) -> bool:
+    """Whether the item is a picture that Pillow has opened."""
+    from PIL import Image
+
+    return isinstance(item, Image.Image)
+
+
+def pixels_of_image(image: Any) -> npt.NDArray[np.uint8]:
+    """(h, w, 3) RGB or, if it has transparency, (h, w, 4) RGBA of a Pillow image, EXIF rotation applied."""
+    from PIL import ImageOps
+
+    upright = ImageOps.exif_transpose(image)
+    has_alpha = "A" in upright.getbands() or "transparency" in upright.info
+    return np.asarray(upright.convert("RGBA" if has_alpha else "RGB"))
+
+
 def picture_on_white(item: Any) -> npt.NDArray[np.uint8]:
     """(h, w, 3) uint8 RGB; alpha is blended onto white; EXIF rotation is applied to files.
 
@@ -43,13 +59,11 @@ def _from_array(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 
 
 def _read_file(path: Path) -> npt.NDArray[np.uint8]:
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     try:
         with Image.open(path) as opened:
-            upright = ImageOps.exif_transpose(opened)
-            has_alpha = "A" in upright.getbands() or "transparency" in upright.info
-            return _from_array(np.asarray(upright.convert("RGBA" if has_alpha else "RGB")))
+            return _from_array(pixels_of_image(opened))
     except FileNotFoundError:
         raise UserError(f"the picture {path} does not exist") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

@@ -163,6 +163,9 @@ def _rows(entry: Row, contents: dict[tuple[str, str], list[Row] | str], month: s
     }
     content = entry["reason"] or contents[entry["key"]]
     if isinstance(content, str):
+        if "file" in entry:  # a person knows the picture by its post, not by its place in the lake
+            for place in (str(entry["file"]), entry["file"].name):
+                content = content.replace(place, base["image_id"])
         logger.info("picture %s refused: %s", base["image_id"], content)
         return [{**base, "status": "refused", "reason": content}]
     return [

@@ -35,6 +35,15 @@ _STRUCTURED = frozenset(
 _WORD = re.compile(r"[0-9A-Za-z]")
 # What may be the id of an author of another file: long, with a digit.
 _TOKEN = re.compile(r"(?=[A-Za-z]*[0-9])[0-9A-Za-z]{8,64}")
+# The platform's ids, of persons and posts alike.
+_PLATFORM_ID = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{24}(?![0-9A-Za-z])", re.I)
+_SHOWN_OF_ID = 6
+# What a crawler calls the id of a person in a column or in nested JSON (where quotes are escaped).
+_PERSON_KEY = re.compile(
+    r'((?P<quote>\\*")(?:\w*_)?(?:user|author|owner|poster|creator|blogger|u)_?id(?P=quote)\s*:\s*)'
+    r"(?:(?P=quote))?([0-9A-Za-z_\-]{4,64})(?:(?P=quote))?",
+    re.I,
+)
 # An address of a person's page names that person, whether or not a post of theirs is in the file.
 _PROFILE = re.compile(r"(user/profile/|[?&](?:user_?id|author_?id|uid|appuid)=)([0-9A-Za-z_\-]{4,64})", re.I)
 
@@ -140,11 +149,23 @@ class AuthorMasker:
             keep_numbers = column in _STRUCTURED
             inside = column != "post_id"  # an id of a post may be built on its author's: it must stay an id
             text = self._run.sub(lambda run: self._replace(run, keep_numbers, inside), text)
+        if column == "extra":
+            text = _PERSON_KEY.sub(self._replace_person, text)
         if self._known_hashes and column not in _STRUCTURED:
             text = _TOKEN.sub(self._replace_known, text)
         if "=" in text or "/" in text:
             text = _PROFILE.sub(self._replace_profile, text)
         return text
+
+    def mask_refused(self, text: str) -> str:
+        """What is said of a file that is not read: masked, and of other platform ids only the beginning.
+
+        Such a file may be named after a person of whom no post is here; the beginning is enough to find it by.
+        """
+        return _PLATFORM_ID.sub(
+            lambda found: f"{found.group()[:_SHOWN_OF_ID]}~{hash_author(found.group(), self._salt)[:8]}",
+            self.mask(text),
+        )
 
     def _replace_json_value(self, found: re.Match[str]) -> str:
         hashed = self._folded.get(found.group(1).strip().lower())
@@ -153,6 +174,11 @@ class AuthorMasker:
     def _replace_known(self, found: re.Match[str]) -> str:
         hashed = hash_author(found.group(), self._salt)
         return hashed if hashed in self._known_hashes else found.group()
+
+    def _replace_person(self, found: re.Match[str]) -> str:
+        key, quote, raw = found.groups()
+        hashed = raw if raw in self._own else hash_author(raw, self._salt)
+        return f"{key}{quote}{hashed}{quote}"
 
     def _replace_profile(self, found: re.Match[str]) -> str:
         known = found.group(2) in self._own

@@ -171,6 +171,8 @@ def _positions(columns: list[str], mapping: ColumnMapping | None) -> dict[str, i
     """Where each of our columns stands; ``UserError`` for repeated, missing or wrongly declared ones."""
     lowered = [column.lower() for column in columns]
     repeated = sorted({column for column in lowered if lowered.count(column) > 1})
+    if any(_looks_like_data(column) for column in repeated):
+        raise UserError("its first line repeats cells that look like data; is the header line missing")
     if repeated:
         raise UserError(f"its header names {', '.join(repeated)} more than once; name every column once")
     rule = mapping or ColumnMapping()

@@ -44,14 +44,18 @@ def rows_path(lake: Path, month: str, digest: str) -> Path:
 
 
 def landed_months(lake: Path) -> list[str]:
-    """The months that hold landed rows, in order."""
+    """The months that hold landed rows, in order, and those that held some when ``raw_posts`` was made of them.
+
+    Where all posts of a month have moved away, what was made of it must be made again without them.
+    """
     root = landing_root(lake)
     if not root.is_dir():
         return []
     return sorted(
         folder.name
         for folder in root.iterdir()
-        if _MONTH.fullmatch(folder.name) and any(folder.glob("[!.]*.parquet"))
+        if _MONTH.fullmatch(folder.name)
+        and (any(folder.glob("[!.]*.parquet")) or (lake / "raw_posts" / f"{folder.name}.parquet").exists())
     )
 
 

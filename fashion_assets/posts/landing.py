@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -150,9 +150,19 @@ def land_incoming(
         def masker() -> AuthorMasker:
             return AuthorMasker(ids, salt, landed_authors(lake))
 
-        def mask(text: str) -> str:
-            return masker().mask(text)
+        def mask(text: str, column: str = "") -> str:
+            return masker().mask(text, column)
 
+        def mask_refused(text: str) -> str:
+            # The folders of media/ are posts, and a person must be able to find them.
+            return mask(text) if text.startswith("media/") else masker().mask_refused(text)
+
+        files = [
+            replace(file, name=mask_refused(file.name), reason=mask_refused(file.reason))
+            if file.reason
+            else file
+            for file in files
+        ]
         for arrival in arrivals:
             arrival.name = mask(arrival.name)
             arrival.rows = date_rows(
@@ -163,9 +173,11 @@ def land_incoming(
             )
         touched, arrived = _write(lake, arrivals, ledger) if arrivals else (set(), Counter())
         files += [
-            LandedFile(a.name, a.digest, "landed", len(a.rows), [mask(note) for note in a.read.notes])
+            LandedFile(a.name, a.digest, "landed", len(a.rows), [mask_refused(n) for n in a.read.notes])
             for a in arrivals
         ]
+        if arrivals:  # a file that was refused before may be named after an author who is here only now
+            _mask_refusals(ledger, mask)
         _record(lake, ledger, files, arrivals, moment)
 
         landing = land_media(incoming, lake, [path for path in media if path not in waiting], salt, mask)
@@ -277,6 +289,12 @@ def _replaced_by(arrival: _Arrival, ledger: pd.DataFrame) -> list[str]:
         if n_bytes < arrival.n_bytes and digest_of_beginning(arrival.path, n_bytes) == digest
     ]
     return [digest[:DIGEST_IN_NAME] for digest in found]
+
+
+def _mask_refusals(ledger: pd.DataFrame, mask: Callable[[str], str]) -> None:
+    refused = ledger["status"] == "refused"
+    for column in ("file", "reason"):
+        ledger.loc[refused, column] = [mask(text) for text in ledger.loc[refused, column]]
 
 
 def _record(

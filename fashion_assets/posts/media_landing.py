@@ -64,7 +64,7 @@ class MediaLanding:
 
 
 def land_media(
-    incoming: Path, lake: Path, candidates: Collection[Path], salt: bytes, mask: Callable[[str], str]
+    incoming: Path, lake: Path, candidates: Collection[Path], salt: bytes, mask: Callable[..., str]
 ) -> MediaLanding:
     """Copy what is new to ``lake/media/<d[:2]>/<digest><suffix>`` and list it in the manifest by post.
 
@@ -108,6 +108,8 @@ def land_media(
                     partial(_open, path),
                 )
     book.close()
+    refused = book.result.refused
+    book.result.refused = {mask(place): mask(reason) for place, reason in refused.items()}
     return book.result
 
 
@@ -160,13 +162,16 @@ def _folders_around(members: list[Member]) -> int:
     skip = 0
     while all(len(parts) > skip + 2 for parts in paths) and len({parts[skip] for parts in paths}) == 1:
         skip += 1
+    # A file that lies loose in the folder of that name must not make the folder a post.
+    if all(len(parts) > skip + 1 and parts[skip].lower() == "media" for parts in paths):
+        skip += 1
     return skip
 
 
 class _Book:
     """The manifest and the list of seen files while a landing adds to them."""
 
-    def __init__(self, lake: Path, salt: bytes, mask: Callable[[str], str]) -> None:
+    def __init__(self, lake: Path, salt: bytes, mask: Callable[..., str]) -> None:
         self._lake, self._salt, self._mask = lake, salt, mask
         self.result = MediaLanding()
         manifest = read_media_manifest(lake).to_dict("records")
@@ -195,7 +200,8 @@ class _Book:
 
     def refuse(self, post_id: str, name: str, source: str, reason: str) -> None:
         """Record a file that is not copied."""
-        name, source = self._mask(name), self._mask(source)
+        post_id, name, source = self._mask(post_id, "post_id"), self._mask(name), self._mask(source)
+        reason = self._mask(reason)
         row = dict(zip(MEDIA_MANIFEST.names, (post_id, name, None, None, 0, reason, source), strict=True))
         known = self._rows.get((post_id, name))
         if known is not None and (known["source"] != source or known["reason"] == reason):
@@ -218,7 +224,7 @@ class _Book:
         """Copy one file unless it was seen, and list it."""
         if self.is_seen(source, member, n_bytes, stamp):
             return
-        name = self._mask(name)
+        post_id, name = self._mask(post_id, "post_id"), self._mask(name)
         place = self._mask(f"{source}/{member}" if member else source)
         old = self._seen.get(self._key(source, member))
         try:

@@ -13,7 +13,7 @@ from fashion_assets.posts.mapping import MAPPING_NAME
 #: Names that downloads carry until they are whole.
 UNFINISHED_SUFFIXES = (".part", ".tmp", ".crdownload", ".partial", ".filepart")
 #: Folders of incoming/ that hold something else than crawl files.
-OTHER_FOLDERS = ("media", "products")
+OTHER_FOLDERS = ("media", "products", "taxonomy")
 MEDIA_ARCHIVE = "media.zip"
 
 _SYSTEM_FILES = frozenset({"Thumbs.db", "desktop.ini"})
@@ -38,7 +38,7 @@ class Stamp:
 
 
 def crawl_candidates(incoming: Path) -> list[Path]:
-    """Every file that may be a crawl file, in path order: not media, products, mappings or hidden files."""
+    """Every file that may be a crawl file, in path order: not media, products, taxonomy, mappings or hidden files."""
     found = []
     for path in incoming.rglob("*"):
         relative = path.relative_to(incoming)

@@ -6,6 +6,7 @@ Belongs here: the scan, the rule, the words that explain the choice. Does not: r
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -70,9 +71,12 @@ def kmeans_labels(
     One thread: the order in which threads add up float32 sums would change the last digits from run to run.
     """
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    with threadpool_limits(limits=1):
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        # Fewer different rows than clusters: the labels say so themselves.
+        warnings.simplefilter("ignore", ConvergenceWarning)
         if start is None:
             fitted = KMeans(k, n_init=KMEANS_STARTS, random_state=seed).fit(x)
         else:
@@ -91,7 +95,8 @@ def scan_k(
     """A table with one row per k: k (int), micro, macro (exact silhouettes), inertia, largest_share.
 
     k-means runs on `x` (n, d). The silhouette is taken of the rows of `judged_in` (n, d') if given, else of
-    `x`: see `StyleClusterer` for which space to judge in. A k above the number of different rows has no row.
+    `x`: see `StyleClusterer` for which space to judge in. A k above the number of different rows has no row;
+    where rows differ by rounding alone, k-means finds fewer clusters than asked for and the row has that k.
     `largest_share` is the share of rows in the largest cluster.
     """
     wanted = sorted({int(k) for k in ks})
@@ -105,7 +110,9 @@ def scan_k(
     distinct = distinct_rows(x, enough=wanted[-1]) if wanted else 0
     for k in (each for each in wanted if each <= distinct):
         labels, inertia = kmeans_labels(x, k, seed)
-        rows.append(score_row(space, labels, k, inertia, metric))
+        found, labels = np.unique(labels, return_inverse=True)
+        if len(found) >= 2 and len(found) not in {row["k"] for row in rows}:
+            rows.append(score_row(space, labels.astype(np.int32), len(found), inertia, metric))
     return pd.DataFrame(rows, columns=["k", "micro", "macro", "inertia", "largest_share"]).astype(
         {"k": "int64"}
     )

@@ -208,3 +208,16 @@ def test_whatever_the_path_it_stays_inside_or_is_refused(path: str) -> None:
     root = Path("/nonexistent-media-root")
     with contextlib.suppress(MediaError):
         assert resolve_inside(root, path).is_relative_to(root)
+
+
+def test_a_refusal_names_the_picture_as_the_post_knows_it_not_its_place_in_the_lake(tmp_path: Path) -> None:
+    for name in ("ab/abcdef.jpg", "ab/abcdef.mp4"):
+        (tmp_path / "ab").mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(
+            b"\0\0\0\x18ftypmp42no video" if name.endswith("4") else b"<html>404</html>"
+        )
+    listed = manifest(tmp_path, [("p1", "ab/abcdef.jpg"), ("p2", "ab/abcdef.jpg"), ("p1", "ab/abcdef.mp4")])
+    listed["name"] = ["1.jpg", "cover.jpg", "film.mp4"]
+    table = describe_pictures(listed, tmp_path, MONTH).set_index("image_id")
+    for image_id, reason in table["reason"].items():
+        assert str(image_id) in reason and "abcdef" not in reason and str(tmp_path) not in reason

@@ -108,3 +108,21 @@ def test_no_long_id_survives(ids: list[str], words: list[str], data: st.DataObje
     for hashed in hashes:
         masked = masked.replace(hashed, "\n")
     assert not any(raw.strip().lower() in masked.lower() for raw in ids)
+
+
+@pytest.mark.parametrize("key", ["user_id", "userId", "at_user_id", "uid", "Author_ID"])
+def test_what_an_extra_column_calls_a_persons_id_is_hashed_though_no_post_of_theirs_is_here(key: str) -> None:
+    extra = json.dumps(
+        {key: "other-person", "nested": json.dumps({key: "someone_else", "n": 1}), "post_id": "p1"}
+    )
+    masked = AuthorMasker([RAW], SALT).mask(extra, "extra")
+    cells = json.loads(masked)
+    assert cells[key] == hash_author("other-person", SALT) and cells["post_id"] == "p1"
+    assert json.loads(cells["nested"]) == {key: hash_author("someone_else", SALT), "n": 1}
+
+
+def test_a_refused_name_shows_of_an_unknown_id_only_the_beginning() -> None:
+    other = "66" + "ab12" * 5 + "cd"
+    shown = AuthorMasker([RAW], SALT).mask_refused(f"user_{other}/{RAW}.csv")
+    assert shown.startswith("user_66ab12~") and shown.endswith(f"/{hash_author(RAW, SALT)}.csv")
+    assert other not in shown and RAW not in shown

@@ -7,6 +7,7 @@ import io
 import itertools
 import os
 import shutil
+import zipfile
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
@@ -424,3 +425,57 @@ def test_the_order_of_landing_does_not_matter(
             {month: collect_raw_posts(lake, month)[columns].to_csv() for month in landed_months(lake)}
         )
     assert placed[0] == placed[1] == placed[2]
+
+
+def test_a_month_whose_posts_all_moved_away_is_made_again_without_them(tmp_path: Path) -> None:
+    put(tmp_path / "incoming", "b.csv", [record("p1", "06-11", "2025-07-01 10:00:00")])
+    land(tmp_path)
+    lake = tmp_path / "lake"
+    before = landing_digest(lake, "2025-06")
+    made = lake / "raw_posts" / "2025-06.parquet"
+    made.parent.mkdir()
+    pq.write_table(frame_to_table(collect_raw_posts(lake, "2025-06"), RAW_POSTS), made)
+    put(tmp_path / "incoming", "a.csv", [record("p1")])
+    land(tmp_path)
+    assert landed_months(lake) == ["2024-06", "2025-06"]
+    assert landing_digest(lake, "2025-06") != before and collect_raw_posts(lake, "2025-06").empty
+
+
+def test_no_author_id_is_in_what_is_said_of_files_that_do_not_land(tmp_path: Path) -> None:
+    incoming, known, other = tmp_path / "incoming", AUTHOR + "01", "66" + "ab12" * 5 + "cd"
+    put(incoming, "posts.csv", [record("p1", poster_id=known)])
+    for raw in (known, other):
+        (incoming / f"{raw}.txt").write_text("no crawl file")
+        (incoming / f"{raw}.csv").write_text("a,b\n1,2\n")
+        (incoming / f"{raw}.csv.part").write_text("a")
+        (incoming / f"twice_{raw[:4]}.csv").write_text(f"{raw},{raw}\n1,2\n")
+        with zipfile.ZipFile(incoming / f"{raw}.zip", "w") as archive:
+            archive.writestr(f"{raw}/note.txt", "x")
+    media = incoming / "media"
+    (media / known).mkdir(parents=True)
+    (media / known / "1.jpg").write_bytes(b"\xff\xd8\xff1")
+    (media / f"{known}.jpg").write_bytes(b"\xff\xd8\xff1")
+    result = land(tmp_path)
+    assert {file.status for file in result.files} == {"landed", "refused", "waiting"}
+    for text in (
+        repr(result),
+        *(name + frame.to_csv() for name, frame in everything(tmp_path / "lake").items()),
+    ):
+        assert known not in text and other not in text
+
+
+def test_a_refused_file_named_after_an_author_who_comes_later_is_masked_then(tmp_path: Path) -> None:
+    incoming = tmp_path / "incoming"
+    incoming.mkdir()
+    (incoming / "by_person-0042.csv").write_text("a,b\n1,2\n")
+    land(tmp_path)
+    (incoming / "by_person-0042.csv").unlink()
+    put(incoming, "posts.csv", [record("p1", poster_id="person-0042")])
+    land(tmp_path)
+    assert "person-0042" not in read_ledger(tmp_path / "lake").to_csv()
+
+
+def test_cards_of_another_shop_are_no_crawl_files(tmp_path: Path) -> None:
+    (tmp_path / "incoming" / "taxonomy").mkdir(parents=True)
+    (tmp_path / "incoming" / "taxonomy" / "cards.csv").write_text("id,category\n1,a\n")
+    assert land(tmp_path) == LandingResult()

@@ -156,3 +156,13 @@ def test_damaged_archives_and_members(tmp_path: Path) -> None:
     assert "not a whole zip archive" in " ".join(file.reason or "" for file in result.files)
     assert "damaged" in manifest(tmp_path).loc[("p1", "1.jpg"), "reason"]
     assert manifest(tmp_path).loc[("p1", "2.jpg"), "reason"] is None
+
+
+def test_a_file_that_lies_loose_in_the_zipped_media_folder_costs_no_picture(tmp_path: Path) -> None:
+    (tmp_path / "incoming" / "media").mkdir(parents=True)
+    with zipfile.ZipFile(tmp_path / "incoming" / "media.zip", "w") as archive:
+        archive.writestr("media/p1/1.jpg", JPEG)
+        archive.writestr("media/list.txt", "1")
+    result = land(tmp_path)
+    assert manifest(tmp_path).index.tolist() == [("p1", "1.jpg")]
+    assert any("list.txt lies in no post's folder" in (file.reason or "") for file in result.files)

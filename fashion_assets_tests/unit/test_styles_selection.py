@@ -122,5 +122,13 @@ def test_experiment_passes_on_groups_and_names_its_faults() -> None:
 def test_experiment_on_nothing_to_compare() -> None:
     same = run_experiment(np.ones((5, 4), np.float32), range(2, 9), "umap", 7)
     assert same.best_k == 1 and not same.passes and same.curve.empty and "nothing to compare" in same.verdict
-    with pytest.raises(UserError, match="none of the 3 vectors has a direction"):
-        run_experiment(np.zeros((3, 4), np.float32), range(2, 9), "none", 7)
+    blank = run_experiment(np.zeros((3, 4), np.float32), range(2, 9), "none", 7)
+    assert blank.best_k == 0 and not blank.passes and not len(blank.rows)
+    assert "none of the 3 vectors has a direction" in blank.verdict
+
+
+def test_rows_that_differ_by_rounding_are_one_and_the_curve_says_so(recwarn: pytest.WarningsRecorder) -> None:
+    x = np.repeat(np.eye(2, 8, dtype=np.float32), 8, axis=0)
+    x[:, 5] += np.arange(16, dtype=np.float32) * 1e-9
+    assert scan_k(x, [4, 5], seed=7)["k"].tolist() == [2]
+    assert not recwarn.list
