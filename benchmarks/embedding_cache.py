@@ -29,8 +29,12 @@ def made_texts(n_texts: int) -> list[str]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--texts", type=int, default=20_000)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--texts", type=int, default=20_000, metavar="N", help="made texts, all different (default 20000)"
+    )
     texts = made_texts(parser.parse_args().texts)
     hashes = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
     encoder = lexicon_cbow()

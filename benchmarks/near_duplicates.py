@@ -49,10 +49,14 @@ def pictures(source: Path, limit: int) -> Iterator[Pixels]:
     random.Random(7).shuffle(names)
     for name in names:
         data = archive.read(name) if archive else (source / name).read_bytes()
-        with Image.open(io.BytesIO(data)) as opened:
-            if max(opened.size) < MIN_SIDE:
-                continue
-            yield np.asarray(opened.convert("RGB"))
+        try:
+            with Image.open(io.BytesIO(data)) as opened:
+                if max(opened.size) < MIN_SIDE:
+                    continue
+                pixels = np.asarray(opened.convert("RGB"))
+        except OSError:  # empty or cut off, as in any crawl
+            continue
+        yield pixels
         limit -= 1
         if limit == 0:
             return
@@ -76,8 +80,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--pictures", type=Path, required=True, metavar="FOLDER_OR_ZIP")
-    parser.add_argument("--limit", type=int, default=500, metavar="N")
+    parser.add_argument(
+        "--pictures", type=Path, required=True, metavar="FOLDER_OR_ZIP", help="original pictures"
+    )
+    parser.add_argument(
+        "--limit", type=int, default=500, metavar="N", help="a random sample of N (default 500)"
+    )
     arguments = parser.parse_args()
     originals = list(pictures(arguments.pictures, arguments.limit))
     chance = random.Random(1)

@@ -152,13 +152,13 @@ def _report_run(settings: Settings, summary: RunSummary) -> None:
 
     console = Console()
     for message in file_messages(summary):
-        console.print(message, markup=False)
+        console.print(message, markup=False, highlight=False, soft_wrap=True)
     if summary.nothing_to_do:
         console.print("Nothing new: everything is as its inputs are.")
         return
     console.print(closing_table(settings, summary))
     for line in next_commands(settings):
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

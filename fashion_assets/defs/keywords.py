@@ -56,15 +56,16 @@ def word_vectors(
     New months do not retrain it, since that would make every embedding anew: it is trained when it is
     missing, when the corpus has doubled, or when it is asked for.
     """
-    from fashion_assets.encoders.cbow_training import train_cbow
+    from fashion_assets.encoders.cbow_training import train_or_lexicon
 
     months = lake.months("fashion_keywords")
     tokens = lake.frames("fashion_keywords", months)["tokens"]
-    model = train_cbow(tokens, seed=settings.random_seed)
+    model, origin = train_or_lexicon(tokens, seed=settings.random_seed)
     model.save(word_vectors_path(settings))
     return dg.MaterializeResult(
         metadata={
             "model_id": model.model_id,
+            "origin": origin,
             "posts": len(tokens),
             "landed_posts": count_landed_posts(settings),
             "vocabulary": len(model.words),

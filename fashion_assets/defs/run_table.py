@@ -23,9 +23,14 @@ def file_messages(summary: RunSummary) -> Iterator[str]:
     """A sentence for each file that was not landed, or was landed with a remark."""
     for file in summary.landing.files:
         if file.status in ("refused", "waiting"):
-            yield f"{file.name} is {file.status}: {file.reason}"
+            yield _named(file.name, f"{file.status}: {file.reason}", str(file.reason))
         elif file.status == "landed":
-            yield from (f"{file.name}: {note}" for note in file.notes)
+            yield from (_named(file.name, note, note) for note in file.notes)
+
+
+def _named(name: str, shown: str, sentence: str) -> str:
+    """The sentence alone where it names its file, else with the name before it."""
+    return sentence if sentence.startswith(name) else f"{name}: {shown}"
 
 
 def closing_table(settings: Settings, summary: RunSummary) -> Table:
@@ -44,15 +49,20 @@ def closing_table(settings: Settings, summary: RunSummary) -> Table:
         table.add_row(month, str(kept), str(refused), styles)
         kept_total, refused_total = kept_total + kept, refused_total + refused
     table.add_section()
-    table.add_row(f"{len(months)} months", str(kept_total), str(refused_total), "")
+    table.add_row(
+        f"{len(months)} month{'s' if len(months) != 1 else ''}", str(kept_total), str(refused_total), ""
+    )
     return table
 
 
 def next_commands(settings: Settings) -> Iterator[str]:
     """The newest report, the warehouse, and two or three commands to go on with."""
-    reports = sorted(settings.reports.glob("*/style_report.html")) if settings.reports.is_dir() else []
-    if reports:
-        yield f"Newest report: {reports[-1]}"
+    lake = Lake(settings.lake)
+    for month in reversed(lake.months("cleaned_posts")):
+        report = settings.reports / month / "style_report.html"
+        if report.exists() and lake.read("cleaned_posts", month, columns=["post_id"]).num_rows:
+            yield f"Newest report: {report}"
+            break
     if settings.warehouse.exists():
         yield f"Warehouse:     {settings.warehouse}"
         yield "Try next:"

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fashion_assets.encoders.items import item_list
 from fashion_assets.encoders.protocol import Modality, Vectors
 from fashion_assets.encoders.rows import unit_rows
 from fashion_assets.encoders.weights import DIGEST_LENGTH
@@ -116,10 +117,11 @@ class CbowModel:
         share = np.asarray(seen, dtype=np.float64) / self._total
         return (self.settings.sif_a / (self.settings.sif_a + share)).astype(np.float32)
 
-    def encode(self, items: Sequence[Any]) -> Vectors:
+    def encode(self, items: Iterable[Any]) -> Vectors:
         """(n, d) float32 unit rows of the texts; all zeros for a text without content words."""
         from fashion_assets.keywords.tokens import content_tokens
 
+        items = item_list(items, self.model_id)
         for number, item in enumerate(items):
             if not isinstance(item, str):
                 raise UserError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,6 +16,10 @@ from fashion_assets.storage.errors import UserError
 #: Tokens that training should see over all epochs; below it small corpora stay close to their random start.
 TARGET_TOKENS = 1_500_000
 MIN_EPOCHS = 5
+#: Words seen less often have no vector of their own, only that of their n-grams.
+MIN_COUNT = 2
+#: The first component of a handful of texts is what they say, not what all texts share; it is then not removed.
+MIN_TEXTS_FOR_COMPONENT = 50
 #: Some thousand posts need these many; more no longer change which words stand together.
 MAX_EPOCHS = 40
 
@@ -32,7 +37,7 @@ def train_cbow(
     dim: int = 128,
     epochs: int | None = None,
     seed: int = 7,
-    min_count: int = 2,
+    min_count: int = MIN_COUNT,
     window: int = 20,
     bucket: int = 20_000,
     name: str = "local:cbow",
@@ -59,8 +64,18 @@ def train_cbow(
         settings,
         name,
     )
-    component = first_component(model.weighted_means(texts))
+    enough = len(texts) >= MIN_TEXTS_FOR_COMPONENT
+    component = first_component(model.weighted_means(texts)) if enough else np.zeros(dim, dtype=np.float32)
     return CbowModel(model.words, model.vectors, model.ngram_vectors, counts, component, settings, name)
+
+
+def train_or_lexicon(token_lists: Iterable[list[str]], *, seed: int = 7) -> tuple[CbowModel, str]:
+    """A model of the texts, or of the lexicon where they hold too little to learn from; and what was done."""
+    texts = [list(tokens) for tokens in token_lists if tokens]
+    counts = Counter(word for tokens in texts for word in tokens)
+    if sum(count >= MIN_COUNT for count in counts.values()) < 2:
+        return lexicon_cbow(), f"{len(texts)} texts hold no word twice; the vectors come from the lexicon"
+    return train_cbow(texts, seed=seed), f"learned from {len(texts)} texts"
 
 
 def _train_fasttext(texts: list[list[str]], settings: CbowSettings) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fashion_assets.encoders import local_visual_blocks as blocks
+from fashion_assets.encoders.items import item_list
 from fashion_assets.encoders.protocol import Modality
 from fashion_assets.media.decoding import decode_cut_out
 from fashion_assets.storage.errors import UserError
@@ -75,12 +76,13 @@ class LocalVisualEncoder:
         self.model_id = visual_model_id(self.weights)
         self.dim = len(self._vector(np.full((8, 8, 3), 255, dtype=np.uint8)))
 
-    def encode(self, items: Sequence[Pixels | Path]) -> Vectors:
-        """(n, d) float32 unit rows for ``Path``s or uint8 arrays (h, w, 3) RGB or (h, w, 4) RGBA, alpha =
-        garment.
+    def encode(self, items: Iterable[Any]) -> Vectors:
+        """(n, d) float32 unit rows for ``Path``s, Pillow images or uint8 arrays (h, w, 3) RGB or (h, w, 4)
+        RGBA, alpha = garment.
 
         Raises UserError (MediaError for files) if an item is no picture.
         """
+        items = item_list(items, self.model_id)
         if len(items) == 0:
             return np.empty((0, self.dim), dtype=np.float32)
         if self.workers == 1 or len(items) == 1:
@@ -136,7 +138,9 @@ def _pixels(item: Any) -> Pixels:
         return decode_cut_out(item, max_side=_DECODE_SIDE)
     if not isinstance(item, np.ndarray):
         raise UserError(
-            f"a picture item is a {type(item).__name__}; expected a Path or a uint8 array (h, w, 3 or 4)"
+            f"a picture item is a {type(item).__name__}; expected a Path, a Pillow image or a uint8 array "
+            "(h, w, 3 or 4)"
+            + (" (wrap file names in Path: a str is a text)" if isinstance(item, str) else "")
         )
     if item.dtype != np.uint8 or item.ndim != 3 or item.shape[2] not in (3, 4) or 0 in item.shape:
         raise UserError(f"a picture is {item.dtype} {item.shape}; expected uint8 (h, w, 3) or (h, w, 4)")

@@ -38,7 +38,11 @@ class _Kind:
 
 
 def load_encoder(
-    spec: str, *, models_dir: Path | None = None, device: str | None = None, batch_size: int | None = None
+    spec: str,
+    *,
+    models_dir: Path | str | None = None,
+    device: str | None = None,
+    batch_size: int | None = None,
 ) -> Encoder:
     """The encoder that ``spec`` names, ready to encode.
 
@@ -49,8 +53,9 @@ def load_encoder(
     Raises UserError for an unknown kind, a library or file that is missing, or a hub that cannot be
     reached.
     """
-    kind, separator, name = spec.partition(":")
     known = _kinds()
+    kind, separator, name = spec.partition(":") if isinstance(spec, str) else ("", "", "")
+    models_dir = Path(models_dir) if models_dir is not None else None
     key = f"{kind}:{name.partition(':')[0]}" if kind == "local" else kind
     if not separator or key not in known:
         raise UserError(

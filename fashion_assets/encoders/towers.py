@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fashion_assets.encoders.batches import BatchRunner
+from fashion_assets.encoders.items import item_list
 from fashion_assets.encoders.pictures import picture_on_white
 from fashion_assets.encoders.protocol import Modality, Vectors
 from fashion_assets.encoders.rows import checked_vectors, unit_rows
@@ -55,11 +56,12 @@ class NetworkEncoder:
             tower.prepare, tower.forward, batch_size=batch_size, dim=self.dim, name=self.model_id
         )
 
-    def encode(self, items: Sequence[Any]) -> Vectors:
+    def encode(self, items: Iterable[Any]) -> Vectors:
         """(n, d) float32 unit rows in the order of ``items``; all-zero rows for empty texts.
 
         Raises UserError for an item of the wrong kind or a picture that cannot be read.
         """
+        items = item_list(items, self.model_id)
         texts = [index for index, item in enumerate(items) if isinstance(item, str)]
         pictures = [index for index, item in enumerate(items) if isinstance(item, Path | np.ndarray)]
         self._check_kinds(items, texts, pictures)
@@ -82,8 +84,8 @@ class NetworkEncoder:
         wrong = next(index for index in range(len(items)) if index not in fine)
         expected = {
             "text": "str",
-            "image": "Path or uint8 array (wrap file names in Path)",
-            "joint": "str, Path or uint8 array",
+            "image": "Path, Pillow image or uint8 array (wrap file names in Path)",
+            "joint": "str, Path, Pillow image or uint8 array",
         }[self.modality]
         raise UserError(
             f"{self.model_id} takes {self.modality} items: number {wrong} is a "

@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterable, Sequence
 from fashion_assets.keywords.normalise import normalise_word
 from fashion_assets.keywords.segmenters import HAN, Engine
 from fashion_assets.keywords.stopwords import load_stopwords
-from fashion_assets.keywords.tokens import is_content_form, tokenize
+from fashion_assets.keywords.tokens import is_content_form, text_list, tokenize
 
 #: Words of the longest phrase. Chinese noun phrases of posts (高腰 阔腿 牛仔裤) hardly pass three.
 MAX_WORDS = 4
@@ -63,7 +63,7 @@ def rake_phrases(
     """The best phrases of the text, best first; Chinese words joined without spaces, Latin words with.
 
     `top` is how many; by default a third of the number of distinct content words, at least one (as in the
-    paper).
+    paper). A missing text (None, NaN) has none; anything else that is no text raises UserError.
     """
     return rake_many([text], max_words=max_words, top=top, stopwords=stopwords, engine=engine)[0]
 
@@ -107,6 +107,7 @@ def _candidates(
     if max_words < 1:
         raise ValueError(f"max_words is {max_words}; a phrase has at least one word.")
     stops = load_stopwords() if stopwords is None else stopwords
+    texts = text_list(texts)
     fragments_of = [[fragment for fragment in _BOUNDARY.split(text) if fragment.strip()] for text in texts]
     cut = iter(tokenize([fragment for fragments in fragments_of for fragment in fragments], engine=engine))
     found: list[list[tuple[str, ...]]] = []
@@ -114,7 +115,8 @@ def _candidates(
         candidates: list[tuple[str, ...]] = []
         for _ in fragments:
             candidates += _content_runs(next(cut), stops)
-        found.append([words for words in candidates if _is_phrase(words, max_words)])
+        # The segmenter may cut a stopword in two (原|相机).
+        found.append([w for w in candidates if _is_phrase(w, max_words) and join_words(w) not in stops])
     return found
 
 

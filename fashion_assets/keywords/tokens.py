@@ -12,12 +12,15 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import pandas as pd
 
 from fashion_assets.keywords.lexicon import load_lexicon
 from fashion_assets.keywords.normalise import normalise_word
 from fashion_assets.keywords.segmenters import HAN, PURE_HAN, Engine, Segmenter, load_segmenter
 from fashion_assets.keywords.stopwords import load_stopwords
+from fashion_assets.storage.errors import UserError
 
 #: Letters and digits of the Latin alphabets, and of any other alphabet that is not Han.
 _LATIN_LETTERS = "[A-Za-z0-9À-ÖØ-öø-ɏ]+"
@@ -88,13 +91,35 @@ def tokenize(
 
     The Han characters of a text are exactly those of its tokens, in order. `engine` is "rjieba" or the slower
     reference "jieba"; both use the lexicon as user dictionary and give the same Han tokens. With
-    `keep_stopwords=False` the words of `stopwords` (default: the project's list) are left out.
+    `keep_stopwords=False` the words of `stopwords` (default: the project's list) are left out. A missing
+    text (None, NaN) has no tokens. Raises UserError for a single string and for an item that is no text.
     """
-    tokens = _Reader(load_segmenter(engine)).read(list(texts))
+    tokens = _Reader(load_segmenter(engine)).read(text_list(texts))
     if keep_stopwords:
         return tokens
     stops = load_stopwords() if stopwords is None else stopwords
     return [[token for token in line if normalise_word(token) not in stops] for line in tokens]
+
+
+def text_list(texts: Iterable[str]) -> list[str]:
+    """The texts in order, "" for a missing one (None, NaN, NA); UserError for anything that is no text."""
+    if isinstance(texts, str | bytes) or hasattr(texts, "columns") or not isinstance(texts, Iterable):
+        raise UserError(
+            f"texts is one {type(texts).__name__}; expected a list of texts or one column of a table, "
+            "and a single text in a list."
+        )
+    found = list(texts)
+    for row, text in enumerate(found):
+        if not isinstance(text, str):
+            if not is_missing(text):
+                raise UserError(f"text {row} is a {type(text).__name__}; expected str (None if missing).")
+            found[row] = ""
+    return found
+
+
+def is_missing(text: Any) -> bool:
+    """True for what a table holds where there is no text: None, NaN, NaT, NA."""
+    return text is None or (pd.api.types.is_scalar(text) and bool(pd.isna(text)))
 
 
 class _Reader:

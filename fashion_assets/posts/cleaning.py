@@ -51,8 +51,16 @@ def clean_posts(frame: pd.DataFrame, *, salt: bytes | None = None) -> tuple[pd.D
     ``frame`` is ``RAW_POSTS``, or the bare columns of a crawl file with cells of any type. A bare frame's
     ``poster_id`` is hashed with ``salt``, without one under a salt of this call alone. Of several crawls of a
     post in a bare frame the newest fetch stays and the older are refused as such. Raises ``UserError`` if
-    required columns are missing.
+    ``frame`` is no data frame, or if required columns are missing or there twice.
     """
+    if not isinstance(frame, pd.DataFrame):
+        raise UserError(
+            f"clean_posts takes a data frame with one row per post, not a {type(frame).__name__}; "
+            "pandas.DataFrame makes one of a list of dictionaries."
+        )
+    if not frame.columns.is_unique:
+        twice = ", ".join(str(name) for name in frame.columns[frame.columns.duplicated()].unique())
+        raise UserError(f"The frame has {twice} more than once; keep one column of each name.")
     posts = _as_raw(frame, salt)
     if posts.empty:
         return empty_frame(CLEANED_POSTS), empty_frame(QUARANTINED_POSTS)

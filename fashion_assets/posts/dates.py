@@ -196,7 +196,8 @@ def _from_id(
             "The date is empty, and without a post_fetch_time the id's second cannot be checked.",
         )
     created = from_epoch(int(head.group(), 16))
-    if not PLATFORM_START <= created <= fetched:
+    # By days, as for every other date: a fetch that is known to the day alone says midnight.
+    if created < PLATFORM_START or created.date() > fetched.date():
         return (
             None,
             None,

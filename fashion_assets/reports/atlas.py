@@ -62,7 +62,11 @@ def atlas_points(
     empty.
     """
     placed = pd.DataFrame(
-        {"post_id": list(post_ids), "x": positions[:, 0].astype(float), "y": positions[:, 1].astype(float)}
+        {
+            "post_id": pd.Series(list(post_ids), dtype=object),
+            "x": positions[:, 0].astype(float),
+            "y": positions[:, 1].astype(float),
+        }
     )
     named = profiles[["month", "style_id", "name"]].sort_values("month")
     names = {

@@ -110,9 +110,9 @@ def scan_k(
     distinct = distinct_rows(x, enough=wanted[-1]) if wanted else 0
     for k in (each for each in wanted if each <= distinct):
         labels, inertia = kmeans_labels(x, k, seed)
-        found, labels = np.unique(labels, return_inverse=True)
+        found, dense = np.unique(labels, return_inverse=True)
         if len(found) >= 2 and len(found) not in {row["k"] for row in rows}:
-            rows.append(score_row(space, labels.astype(np.int32), len(found), inertia, metric))
+            rows.append(score_row(space, dense.astype(np.int32), len(found), inertia, metric))
     return pd.DataFrame(rows, columns=["k", "micro", "macro", "inertia", "largest_share"]).astype(
         {"k": "int64"}
     )

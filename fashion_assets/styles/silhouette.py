@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from fashion_assets.storage.errors import UserError
 
@@ -107,18 +108,26 @@ def _checked(
         )
     data, names = np.asarray(x), np.asarray(labels)
     if data.ndim != 2 or data.shape[1] == 0:
-        raise UserError(f"x has shape {data.shape}; expected one row per item, (n, d) with d >= 1.")
+        stack = " numpy.stack(x) makes one of a column of vectors." if data.dtype.kind == "O" else ""
+        raise UserError(f"x has shape {data.shape}; expected one row per item, (n, d) with d >= 1.{stack}")
+    if data.dtype.kind == "O":
+        data = _as_numbers(data)
     if data.dtype.kind not in "fiub":
         raise UserError(f"x holds {data.dtype}; expected real numbers.")
     if names.shape != (len(data),):
         raise UserError(
             f"labels have shape {names.shape} but x has {len(data)} rows; expected one label per row."
         )
-    if names.dtype.kind == "f" and np.isnan(names).any():
+    missing = pd.isna(names)
+    if missing.any():
         raise UserError(
-            f"labels hold NaN, first in row {int(np.isnan(names).argmax())}; leave those rows out first."
+            f"labels hold {'NaN' if names.dtype.kind == 'f' else 'nothing'}, first in row "
+            f"{int(missing.argmax())}; leave those rows out first."
         )
-    values, codes = np.unique(names, return_inverse=True)
+    try:
+        values, codes = np.unique(names, return_inverse=True)
+    except TypeError as error:
+        raise UserError(f"labels are of kinds that have no common order: {error}.") from error
     if not 2 <= len(values) <= len(data) - 1:
         raise UserError(
             f"Number of labels is {len(values)} for {len(data)} rows; the silhouette is defined for 2 to "
@@ -126,6 +135,14 @@ def _checked(
             f"clusters, so merge or split before you score."
         )
     return data, codes.reshape(-1), len(values)
+
+
+def _as_numbers(data: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Rows of Python or nullable numbers as float64; unchanged if they are something else."""
+    try:
+        return data.astype(np.float64)
+    except (TypeError, ValueError):
+        return data
 
 
 def _blocks(

@@ -25,13 +25,17 @@ def tables(root: Path, asset: str) -> dict[str, pd.DataFrame]:
     return {path.stem: pd.read_parquet(path) for path in sorted((root / "lake" / asset).glob("*.parquet"))}
 
 
-@pytest.mark.parametrize("reached", ["cleaned_posts/2024-01", "fashion_keywords/2024-02", "text_embeddings/2024-01"])
+@pytest.mark.parametrize(
+    "reached", ["cleaned_posts/2024-01", "fashion_keywords/2024-02", "text_embeddings/2024-01"]
+)
 def test_killed_and_run_again_equals_undisturbed(demo: Demo, tmp_path: Path, cli: Run, reached: str) -> None:
     root = tmp_path / "data"
     ignored = shutil.ignore_patterns("products", "media")
     shutil.copytree(demo.root / "incoming", root / "incoming", ignore=ignored, copy_function=shutil.copy2)
     shutil.copyfile(demo.root / "author_salt", root / "author_salt")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("FASHION_", "DAGSTER_"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("FASHION_", "DAGSTER_"))
+    }
     command = [sys.executable, "-m", "fashion_assets.cli", "run", "--data-dir", str(root), "--select", ASSETS]
     running = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     tick, target = threading.Event(), root / "lake" / f"{reached}.parquet"

@@ -49,7 +49,9 @@ def test_every_row_is_kept_quarantined_or_an_older_crawl(root: Path) -> None:
 
 
 def test_styles_come_from_text_where_there_are_no_pictures(root: Path) -> None:
-    modalities = query(root / "warehouse.duckdb", "select distinct modality from style_clusters where style_id >= 0")
+    modalities = query(
+        root / "warehouse.duckdb", "select distinct modality from style_clusters where style_id >= 0"
+    )
     assert modalities["modality"].tolist() == ["text"]
     profiles = query(root / "warehouse.duckdb", "select * from style_profiles where month = '2024-05'")
     assert len(profiles) >= 5

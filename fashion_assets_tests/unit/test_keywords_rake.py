@@ -70,6 +70,11 @@ def test_a_run_of_more_words_than_the_cap_is_no_phrase() -> None:
     assert rake_phrases("x" * 50) == []
 
 
+def test_a_stopword_that_the_segmenter_cuts_is_no_phrase() -> None:
+    assert "原相机" in load_stopwords()
+    assert rake_phrases("原相机，法式碎花连衣裙") == ["法式碎花连衣裙"]
+
+
 @settings(max_examples=200, deadline=None)
 @given(POST_TEXT, st.integers(1, 5))
 def test_phrases_are_short_distinct_and_best_first(text: str, max_words: int) -> None:
