@@ -14,7 +14,7 @@ demo: install
 
 # The whole suite; tests that need what is absent (a browser, real data) skip with the reason.
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Dagster's UI and daemon over the same data root and run history.
 ui: install

@@ -184,7 +184,9 @@ def main() -> None:
     print(f"domain calls made directly   {direct:7.1f} s")
     print(f"the same as assets           {total:7.1f} s")
     share = (total - direct) / total
-    print(f"orchestration                {total - direct:7.1f} s = {share:.0%} of the total (aim: at most 30 %)")
+    print(
+        f"orchestration                {total - direct:7.1f} s = {share:.0%} of the total (aim: at most 30 %)"
+    )
 
 
 if __name__ == "__main__":

@@ -57,6 +57,7 @@ def style_model(
             "why_this_k": model.k_reason,
             "silhouette_micro": model.silhouette_micro,
             "silhouette_macro": model.silhouette_macro,
+            "silhouette_unreduced": model.silhouette_unreduced,
             "fitted_on": model.n_fit,
             "ids_kept": model.n_kept_ids,
             "ids_new": model.n_new_ids,

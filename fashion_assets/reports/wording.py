@@ -93,5 +93,5 @@ def clip(text: object, length: int) -> str:
 
 
 def style_label(name: object, style_id: int) -> str:
-    """The style's name, or "Style 7" while it has none."""
-    return plain(name) or f"Style {style_id}"
+    """The style's name, or "Style 7" while it has none; posts without a style have the id -1."""
+    return plain(name) or (f"Style {style_id}" if style_id >= 0 else "no style")

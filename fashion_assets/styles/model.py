@@ -23,6 +23,7 @@ from fashion_assets.styles.partition import PartitionParams, find_partition
 from fashion_assets.styles.reduction import Reduction
 from fashion_assets.styles.schemas import STYLE_CLUSTERS, frame_of
 from fashion_assets.styles.selection import scan_k
+from fashion_assets.styles.silhouette import silhouette_score
 from fashion_assets.styles.window import Modality, Posts, choose_modality, read_posts, stratified_rows
 
 
@@ -51,7 +52,9 @@ class StyleModel:
     """The styles as of `month`. Rows of all centroid arrays follow `style_ids`, ascending.
 
     A centroid row is zero if no post of that style had the modality. `weights` are the mean lengths of the
-    text and the image block in posts that have both. `silhouette_*` are None if there is one style only.
+    text and the image block in posts that have both. `silhouette_*` are None if there is one style only;
+    micro and macro are taken where k was chosen (the reduced space), `unreduced` is the micro silhouette of the same
+    styles among the vectors themselves, the harder figure.
     """
 
     month: str
@@ -69,6 +72,7 @@ class StyleModel:
     note: str
     silhouette_micro: float | None
     silhouette_macro: float | None
+    silhouette_unreduced: float | None
     next_style_id: int
     n_window: int
     n_usable: int
@@ -197,6 +201,7 @@ def fit_style_model(
         note=partition.note,
         silhouette_micro=partition.micro,
         silhouette_macro=partition.macro,
+        silhouette_unreduced=silhouette_score(unit, labels) if 1 < k < len(unit) else None,
         next_style_id=found.next_id,
         n_window=len(posts.post_ids),
         n_usable=len(usable),
@@ -326,6 +331,7 @@ def _without_posts(
         note="",
         silhouette_micro=None,
         silhouette_macro=None,
+        silhouette_unreduced=None,
         next_style_id=0,
         n_window=len(posts.post_ids),
         n_usable=0,

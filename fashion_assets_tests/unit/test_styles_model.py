@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from fashion_assets.encoders.rows import unit_rows
 from fashion_assets.storage.errors import UserError
@@ -56,6 +56,17 @@ def test_assignment_fits_its_schema_and_its_own_arithmetic(
     np.testing.assert_allclose(clusters["distance"], distances[:, 0], atol=1e-5)
     np.testing.assert_allclose(clusters["runner_up_distance"], distances[:, 1], atol=1e-5)
     assert (clusters["margin"] >= 0).all() and (clusters["runner_up"] != clusters["style_id"]).all()
+
+
+def test_the_silhouette_of_the_vectors_themselves_stands_beside_the_reduced(
+    model: StyleModel, january: tuple[pa.Table, np.ndarray]
+) -> None:
+    vectors = np.stack(january[0]["vector"].to_pylist())
+    labels = assign_styles(model, january[0], "2024-01")["style_id"]
+    assert model.silhouette_unreduced == pytest.approx(
+        silhouette_score(vectors, labels, metric="cosine"), abs=1e-4
+    )
+    assert model.silhouette_unreduced < model.silhouette_micro
 
 
 def test_order_of_posts_decides_nothing(model: StyleModel, january: tuple[pa.Table, np.ndarray]) -> None:
