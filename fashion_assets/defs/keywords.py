@@ -59,7 +59,7 @@ def word_vectors(
     from fashion_assets.encoders.cbow_training import train_or_lexicon
 
     months = lake.months("fashion_keywords")
-    tokens = lake.frames("fashion_keywords", months)["tokens"]
+    tokens = lake.frames("fashion_keywords", months)["tokens"].tolist() if months else []
     model, origin = train_or_lexicon(tokens, seed=settings.random_seed)
     model.save(word_vectors_path(settings))
     return dg.MaterializeResult(
@@ -70,7 +70,7 @@ def word_vectors(
             "landed_posts": count_landed_posts(settings),
             "vocabulary": len(model.words),
             "dimension": model.vectors.shape[1],
-            "months": f"{months[0]} to {months[-1]}",
+            "months": f"{months[0]} to {months[-1]}" if months else "none",
             "path": dg.MetadataValue.path(word_vectors_path(settings)),
             "nearest_words": dg.MetadataValue.md(_neighbour_table(model)),
         },

@@ -102,6 +102,16 @@ class Planner:
         }
         if "products" in absent:
             absent |= {asset for asset in self.order if self._nodes[asset].group_name == "products"}
+        if not self._month_keys:
+            # Products alone: what is made of months only has nothing to be made of. Word vectors have the lexicon.
+            made_of_months = {
+                asset
+                for asset in self.order
+                if not self.is_monthly(asset)
+                and (parents := self._parents(asset))
+                and all(map(self.is_monthly, parents))
+            }
+            absent |= made_of_months - {"word_vectors"}
         return absent
 
     def partitions(self, asset: str) -> list[str | None]:
@@ -194,7 +204,8 @@ class Planner:
 
     def _growth(self, record: Record) -> str | None:
         trained_on = int(record.metadata.get("landed_posts", 0))
-        return "the corpus has doubled" if self._landed_posts >= CORPUS_GROWTH * trained_on else None
+        grown = self._landed_posts > trained_on and self._landed_posts >= CORPUS_GROWTH * trained_on
+        return "the corpus has doubled" if grown else None
 
     def _file(self, node: Node) -> Any:
         """The file that a node is, where it is one."""

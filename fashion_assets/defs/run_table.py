@@ -66,7 +66,8 @@ def next_commands(settings: Settings) -> Iterator[str]:
     if settings.warehouse.exists():
         yield f"Warehouse:     {settings.warehouse}"
         yield "Try next:"
-        statement = "select month, name, share from style_profiles order by month, share desc"
+        styles = "select month, name, share from style_profiles order by month, share desc"
+        statement = styles if lake.months("style_profiles") else "show tables"
         yield f'  fashion-assets sql "{statement}" --data-dir {settings.data_dir}'
         yield f"  make ui DATA_DIR={settings.data_dir}      # the asset graph on http://127.0.0.1:3000"
         yield f"  fashion-assets doctor --data-dir {settings.data_dir}"

@@ -29,3 +29,16 @@ def test_a_handful_of_posts(cli: Run, tmp_path: Path, posts: int, likes: int, ke
         "select (select count(*) from posts) kept, (select count(*) from style_profiles) styles",
     )
     assert counted.loc[0].tolist() == [kept, styles]
+
+
+def test_products_alone_need_no_posts(cli: Run, tmp_path: Path) -> None:
+    made = cli("sample", tmp_path / "sample", "--months", "1", "--posts-per-month", "10", "--products", "150")
+    assert made.returncode == 0, made.stderr
+    root = tmp_path / "data"
+    (root / "incoming").mkdir(parents=True)
+    (tmp_path / "sample" / "incoming" / "products").rename(root / "incoming" / "products")
+    ran = cli("run", "--data-dir", root)
+    assert ran.returncode == 0, ran.stderr
+    tables = query(root / "warehouse.duckdb", "show tables")["name"].tolist()
+    assert tables == ["product_predictions", "products", "quarantined_products"]
+    assert "Nothing new" in cli("run", "--data-dir", root).stdout
