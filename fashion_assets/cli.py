@@ -61,7 +61,9 @@ def options(
 
 @app.command()
 def sample(
-    directory: Annotated[Path, typer.Argument(help="Data root to write incoming/ and sample_truth/ into.")],
+    directory: Annotated[
+        Path | None, typer.Argument(help="Where to write incoming/ and sample_truth/; unset: the data root.")
+    ] = None,
     months: Annotated[int, typer.Option(min=1, max=60, help="Months of posts.")] = 6,
     posts_per_month: Annotated[int, typer.Option(min=10, help="Posts a month.")] = 300,
     products: Annotated[int, typer.Option(min=0, help="Product cards.")] = 1500,
@@ -73,13 +75,17 @@ def sample(
 
     from fashion_assets.sample.make import make_sample
 
-    console = Console()
-    with console.status(f"Drawing {months} months of posts into {directory}"):
-        made = make_sample(
-            directory, months=months, posts_per_month=posts_per_month, products=products, seed=seed
-        )
-    console.print(f"{made}")
-    console.print(f"Next: fashion-assets run --data-dir {directory}")
+    console, root = Console(), directory or data_dir
+    with console.status(f"Drawing {months} months of posts into {root}"):
+        made = make_sample(root, months=months, posts_per_month=posts_per_month, products=products, seed=seed)
+    console.print(
+        f"{made.records} crawl rows of {made.posts} posts in {len(made.crawl_files)} files ({made.repeats} repeats, "
+        f"{made.late} late, {made.bad_rows} bad), {made.pictures} pictures, {made.products} products; "
+        f"the truth about them is in {root / 'sample_truth'}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(f"Next: fashion-assets run --data-dir {root}", highlight=False, soft_wrap=True)
 
 
 @app.command()

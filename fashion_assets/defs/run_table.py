@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -68,9 +70,11 @@ def next_commands(settings: Settings) -> Iterator[str]:
         yield "Try next:"
         styles = "select month, name, share from style_profiles order by month, share desc"
         statement = styles if lake.months("style_profiles") else "show tables"
-        yield f'  fashion-assets sql "{statement}" --data-dir {settings.data_dir}'
+        # As this process was called, unless the plain name would do: after `make demo` the environment is not active.
+        program = "fashion-assets" if shutil.which("fashion-assets") else sys.argv[0]
+        yield f'  {program} sql "{statement}" --data-dir {settings.data_dir}'
         yield f"  make ui DATA_DIR={settings.data_dir}      # the asset graph on http://127.0.0.1:3000"
-        yield f"  fashion-assets doctor --data-dir {settings.data_dir}"
+        yield f"  {program} doctor --data-dir {settings.data_dir}"
 
 
 def frame_table(frame: pd.DataFrame) -> Table:

@@ -157,3 +157,16 @@ def test_run_names_refused_files_and_goes_on(cli: Run, tmp_path: Path) -> None:
     assert unknown.returncode == 1 and "no_such_asset" in unknown.stderr
     nowhere = cli("run", "--data-dir", tmp_path, "--months", "2019-05")
     assert nowhere.returncode == 1 and "2019-05" in nowhere.stderr
+
+
+def test_sample_takes_a_folder_or_the_data_root(cli: Run, tmp_path: Path) -> None:
+    size = ("--months", "1", "--posts-per-month", "10", "--products", "0")
+    named = cli("sample", tmp_path / "a", *size)
+    rooted = cli("sample", "--data-dir", tmp_path / "b", *size)
+    assert named.returncode == rooted.returncode == 0, rooted.stderr
+    crawl = Path("incoming") / "crawl_2024-01.csv"
+    assert (tmp_path / "a" / crawl).read_bytes() == (tmp_path / "b" / crawl).read_bytes()
+    (tmp_path / "c" / "incoming").mkdir(parents=True)
+    (tmp_path / "c" / "incoming" / "own.csv").write_text("mine", encoding="utf-8")
+    refused = cli("sample", tmp_path / "c", *size)
+    assert refused.returncode == 1 and "own.csv" in refused.stderr
