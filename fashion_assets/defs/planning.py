@@ -90,6 +90,12 @@ class Planner:
         self._landed_posts = landed_posts
         self.order = [key.to_user_string() for key in graph.toposorted_asset_keys]
         self._nodes = {name: graph.get(dg.AssetKey(name)) for name in self.order}
+        # Assets that one function makes are made together or not at all: a run that was killed between the two may
+        # have left one of them.
+        self._together = {
+            name: sorted(key.to_user_string() for key in node.execution_set_asset_keys)
+            for name, node in self._nodes.items()
+        }
         self._records: dict[str, dict[str | None, Record]] = {}
         self._absent = self._without_input()
 
@@ -183,7 +189,7 @@ class Planner:
         record = self.records(node.asset).get(node.partition)
         if record is None:
             return "missing"
-        path = self._file(node)
+        path = self.file_of(node)
         if path is not None and not path.exists():
             return f"{path.name} is gone"
         if record.code_version != self._nodes[node.asset].code_version:
@@ -207,7 +213,7 @@ class Planner:
         grown = self._landed_posts > trained_on and self._landed_posts >= CORPUS_GROWTH * trained_on
         return "the corpus has doubled" if grown else None
 
-    def _file(self, node: Node) -> Any:
+    def file_of(self, node: Node) -> Any:
         """The file that a node is, where it is one."""
         if node.asset == "word_vectors":
             return word_vectors_path(self._settings)
@@ -222,6 +228,8 @@ class Planner:
         self, selected: set[str] | None = None, months: list[str] | None = None, *, force: bool = False
     ) -> list[Node]:
         """What to make, upstream first, months oldest first; only ``selected`` assets and ``months``."""
+        if selected is not None:
+            selected = {sibling for asset in selected for sibling in self._together[asset]}
         wanted_keys = None if months is None else {key_of_month(month) for month in months}
         planned: dict[Node, None] = {}
         for asset in self.order:
@@ -230,9 +238,9 @@ class Planner:
             for partition in self.partitions(asset):
                 if self.is_monthly(asset) and wanted_keys is not None and partition not in wanted_keys:
                     continue
-                node = Node(asset, partition)
-                if force or self.reason(node) or self._follows(node, planned):
-                    planned[node] = None
+                together = [Node(sibling, partition) for sibling in self._together[asset]]
+                if force or any(self.reason(node) or self._follows(node, planned) for node in together):
+                    planned[Node(asset, partition)] = None
         return list(planned)
 
     def _follows(self, node: Node, planned: Mapping[Node, None]) -> bool:

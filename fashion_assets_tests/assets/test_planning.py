@@ -1,0 +1,107 @@
+"""The plan, without running it: what is missing, what goes together, in which order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from fashion_assets.definitions import build_definitions
+from fashion_assets.defs.planning import Node, Planner
+from fashion_assets.settings import Settings
+from fashion_assets.storage.months import key_of_month
+
+MONTHS = ["2024-01", "2024-02"]
+
+
+@pytest.fixture
+def instance() -> dg.DagsterInstance:
+    return dg.DagsterInstance.ephemeral()
+
+
+def planner(instance: dg.DagsterInstance, root: Path, posts: int = 10, **sources: str) -> Planner:
+    settings = Settings(data_dir=root)
+    graph = build_definitions(settings).resolve_asset_graph()
+    digests = {f"raw_posts/{key_of_month(month)}": "same" for month in MONTHS}
+    return Planner(graph, instance, settings, MONTHS, {**digests, **sources}, posts)
+
+
+def made(instance: dg.DagsterInstance, plan: Planner, nodes: list[Node], **metadata: int) -> None:
+    """Record materialisations as a run would; models and warehouse are empty files, tables are not looked for."""
+    versions = {
+        spec.key.to_user_string(): spec.code_version for spec in build_definitions().resolve_all_asset_specs()
+    }
+    for node in nodes:
+        file = plan.file_of(node)
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
+        tags = {"dagster/code_version": versions[node.asset] or "", "dagster/data_version": "same"}
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(node.asset, partition=node.partition, tags=tags, metadata=metadata)
+        )
+
+
+def below(nodes: list[Node]) -> set[str]:
+    return {f"{node.asset} {(node.partition or '')[:7]}".strip() for node in nodes}
+
+
+def test_everything_is_planned_once_upstream_first_and_months_in_order(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    plan = planner(instance, tmp_path)
+    nodes = plan.plan()
+    assert len(nodes) == len(set(nodes))
+    # No product files and no other taxonomy have been delivered.
+    assert not {"products", "product_embeddings", "category_projection"} & {node.asset for node in nodes}
+    done: set[Node] = set()
+    for batch in plan.batches(nodes):
+        run = {Node(asset, batch.partition) for asset in batch.assets}
+        for node in run:
+            parents = [parent for parent in plan.upstream(node) if parent in set(nodes) and parent != node]
+            assert all(parent in done | run for parent in parents), node
+        done |= run
+    assert done == set(nodes)
+
+
+def test_what_one_function_makes_goes_together(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    plan = planner(instance, tmp_path)
+    january = key_of_month("2024-01")
+    made(instance, plan, [Node("raw_posts", january), Node("cleaned_posts", january)])
+    again = planner(instance, tmp_path).plan({"quarantined_posts"}, ["2024-01"])
+    assert below(again) == {"cleaned_posts 2024-01", "quarantined_posts 2024-01"}
+    assert below(planner(instance, tmp_path).plan({"raw_posts", "quarantined_posts"}, ["2024-01"])) == below(
+        again
+    )
+
+
+def test_nothing_is_planned_when_all_is_made_and_only_what_follows_when_one_is_new(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    plan = planner(instance, tmp_path)
+    made(instance, plan, plan.plan(), landed_posts=10)
+    assert planner(instance, tmp_path).plan() == []
+
+    late = planner(instance, tmp_path, **{f"raw_posts/{key_of_month('2024-01')}": "other"})
+    planned = below(late.plan())
+    assert {"raw_posts 2024-01", "cleaned_posts 2024-01", "style_clusters 2024-01", "warehouse"} <= planned
+    # February's report charts January's shares; nothing else of February is made anew, and no model is.
+    assert {name for name in planned if name.endswith("2024-02")} == {"monthly_style_report 2024-02"}
+    assert not {"word_vectors", "style_model 2024-01"} & planned
+
+
+def test_pinned_assets_are_made_anew_when_the_corpus_has_doubled(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    plan = planner(instance, tmp_path)
+    made(instance, plan, plan.plan(), landed_posts=10)
+    assert planner(instance, tmp_path, posts=19).plan() == []
+    planned = below(planner(instance, tmp_path, posts=20).plan())
+    assert {
+        "word_vectors",
+        "text_embeddings 2024-01",
+        "style_model 2024-01",
+        "style_model 2024-02",
+    } <= planned
+    assert "image_embeddings 2024-01" not in planned
