@@ -81,7 +81,6 @@ class Planner:
         ``sources``: current data version of the root nodes, ``asset`` or ``asset/partition key``. Roots whose
         input is not there are left out of it; they and all below them are not planned.
         """
-        self._graph = graph
         self._instance = instance
         self._settings = settings
         self._lake = Lake(settings.lake)

@@ -42,7 +42,7 @@ class CbowSettings:
     #: Words seen less often have no vector of their own, only that of their n-grams.
     min_count: int = 2
     #: Context words on each side: most of a post, since its words describe one outfit in any order. With 5 the
-    #: styles of the sample were not found (adjusted Rand .21 with k-means, .75 with 20).
+    #: styles of the sample were not found.
     window: int = 20
     #: First learning rate; gensim's .025 leaves a corpus of some thousand posts undertrained.
     alpha: float = 0.05

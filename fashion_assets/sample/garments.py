@@ -167,9 +167,6 @@ LEG_OUTLINES: Final[dict[str, Outline]] = {
 
 OPEN_FRONT: Final = frozenset({"coat_long", "blazer", "shell", "jacket", "utility_vest"})
 PLEATED: Final = frozenset({"pleated_long", "pleated_mini", "tutu", "lolita_dress"})
-DRESSES: Final = frozenset(
-    {"qipao", "tea_dress", "slip_dress", "slip_dress_short", "lolita_dress", "knit_dress"}
-)
 SLEEVE_WIDTH: Final[dict[str, float]] = {
     "knit": 0.072,
     "hoodie": 0.072,

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from fashion_assets.styles.naming import CANDIDATES, facet_of_words, name_styles
+from fashion_assets.styles.proportions import wilson_interval
 from fashion_assets.styles.schemas import STYLE_PROFILES, frame_of
 
 TOP_KEYWORDS = 10
@@ -29,20 +30,6 @@ REPRESENTATIVES = 10
 
 REACH = 50
 """Posts nearest to the centroid that pictures may come from; farther ones no longer show the style."""
-
-Z_95 = 1.959963984540054
-"""Normal quantile of 0.975."""
-
-
-def wilson_interval(count: int, total: int, z: float = Z_95) -> tuple[float, float]:
-    """Low and high end of the 95 % interval of count / total (Wilson 1927); (0, 1) if total is 0."""
-    if total == 0:
-        return 0.0, 1.0
-    share, spread = count / total, z * z / total
-    centre = (share + spread / 2) / (1 + spread)
-    half = z / (1 + spread) * math.sqrt(share * (1 - share) / total + spread / (4 * total))
-    # rounding must not put the share itself outside its interval
-    return max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share))
 
 
 def profile_styles(
@@ -83,7 +70,7 @@ def profile_styles(
     for style, name in sorted(names.items()):
         members = rows.loc[labels == style, "post_id"].tolist()
         nearest = _distinct(members, contents)
-        low, high = wilson_interval(len(members), len(rows))
+        low, high = (float(end) for end in wilson_interval(len(members), len(rows)))
         own = posts.reindex(members)
         columns["month"].append(month)
         columns["style_id"].append(style)

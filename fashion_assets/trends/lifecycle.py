@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fashion_assets.trends.proportions import two_share_z
+from fashion_assets.styles.proportions import two_share_z
 
 # With three months a rise cannot be told from a single odd month.
 MIN_MONTHS = 4
@@ -32,7 +32,6 @@ CLEAR_Z = 1.96
 FADED_RATIO = 0.6
 FADED_Z = 3.0
 # A yearly season needs to be seen twice.
-SEASON_MONTHS = 12
 MIN_SEASONAL_MONTHS = 24
 # Seasonal strength (Hyndman & Athanasopoulos, FPP3 4.3): 0 none, 1 nothing but season; .64 is their threshold
 # for taking a seasonal difference.

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fashion_assets.storage.errors import UserError
-from fashion_assets.trends.proportions import wilson_interval
+from fashion_assets.styles.proportions import wilson_interval
 
 # A keyword in fewer posts over all months has no curve worth a row; its interval would span everything.
 MIN_KEYWORD_POSTS = 20

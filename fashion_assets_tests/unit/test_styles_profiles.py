@@ -6,12 +6,11 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fashion_assets.styles.naming import facet_of_words, name_styles
-from fashion_assets.styles.profiles import REPRESENTATIVES, profile_styles, wilson_interval
+from fashion_assets.styles.profiles import REPRESENTATIVES, profile_styles
 from fashion_assets.styles.schemas import STYLE_PROFILES
 
 MONTH = "2024-01"
@@ -72,20 +71,6 @@ def profiles_of(rows: list[dict[str, Any]], images: pd.DataFrame | None = None) 
     )
     pa.Table.from_pandas(frame, schema=STYLE_PROFILES, preserve_index=False)
     return frame.set_index("style_id")
-
-
-def test_wilson_interval_of_known_counts() -> None:
-    # Wilson (1927) as tabulated by Newcombe (1998), table I: 81 of 263 and 0 of 20
-    assert wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
-    assert wilson_interval(0, 20) == pytest.approx((0.0, 0.1611), abs=1e-4)
-    assert wilson_interval(0, 0) == (0.0, 1.0)
-
-
-@given(st.integers(1, 10_000).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total))))
-def test_wilson_interval_holds_the_share(case: tuple[int, int]) -> None:
-    count, total = case
-    low, high = wilson_interval(count, total)
-    assert 0 <= low <= count / total <= high <= 1
 
 
 def test_shares_medians_words_and_names() -> None:

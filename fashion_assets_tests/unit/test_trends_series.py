@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fashion_assets.storage.errors import UserError
-from fashion_assets.trends.proportions import two_share_z, wilson_interval
+from fashion_assets.styles.proportions import two_share_z, wilson_interval
 from fashion_assets.trends.series import characteristic_keywords, keyword_series, log_odds_ratio, style_series
 
 MONTHS = ["2024-01", "2024-02", "2024-03"]

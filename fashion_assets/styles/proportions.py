@@ -1,4 +1,4 @@
-"""Intervals and tests for shares of posts."""
+"""Intervals and tests for shares of posts: of a style in a month here, of a series over the months in ``trends``."""
 
 from __future__ import annotations
 
