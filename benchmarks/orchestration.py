@@ -71,6 +71,7 @@ def directly(settings: Settings) -> None:
     from fashion_assets.posts.raw import collect_raw_posts
     from fashion_assets.styles.model import StyleModel, StyleParams, assign_styles, fit_style_model
     from fashion_assets.styles.profiles import profile_styles
+    from fashion_assets.trends.keyword_counts import count_keywords
     from fashion_assets.trends.tables import keyword_trends, style_trends
 
     land(settings)
@@ -143,7 +144,7 @@ def directly(settings: Settings) -> None:
         keep("style_profiles", month, profile_styles(clusters, kept, words, garments, month, images=images))
         _report(settings, reader, month)
     keep("style_trends", None, style_trends(reader.frames("style_profiles", months), months))
-    keep("keyword_trends", None, keyword_trends(reader.frames("fashion_keywords", months), months))
+    keep("keyword_trends", None, keyword_trends(count_keywords(lake, months)))
     _publish(settings, reader)
 
 

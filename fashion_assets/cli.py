@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -220,27 +221,170 @@ def doctor(data_dir: DataDir = Path("data")) -> None:
         raise typer.Exit(1)
 
 
+@keywords_app.command("train")
+def keywords_train(
+    positives: Annotated[
+        list[Path] | None, typer.Option(help="Fashion words: CSV, text file or folder. May be repeated.")
+    ] = None,
+    negatives: Annotated[
+        list[Path] | None, typer.Option(help="Other words or lines: CSV, text file or folder.")
+    ] = None,
+    posts: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Posts without labels, to learn vectors and everyday words from, beside the landed."
+        ),
+    ] = None,
+    column: Annotated[str | None, typer.Option(help="Column of the words in the positive files.")] = None,
+    heads: Annotated[
+        str | None, typer.Option(help="Heads to try, e.g. logistic,mlp,resnet (default: logistic,mlp).")
+    ] = None,
+    lists: Annotated[
+        bool | None,
+        typer.Option(
+            "--lists/--no-lists",
+            help="Whether the project's word lists count beside the files (default: unless there are no posts).",
+        ),
+    ] = None,
+    reference: Annotated[
+        bool,
+        typer.Option(help="With files of both kinds: also train the published way, to print its table."),
+    ] = True,
+    data_dir: DataDir = Path("data"),
+) -> None:
+    """Train the word classifier; later runs in the same data root use it, and train from the same files."""
+    from fashion_assets.defs.keyword_commands import show_training, train_keywords
+    from fashion_assets.tfashion.recipe import Recipe
+
+    recipe = Recipe(
+        positives=_absolute(positives),
+        negatives=_absolute(negatives),
+        column=column,
+        posts=_absolute(posts),
+        heads=tuple(name.strip() for name in (heads or "").split(",") if name.strip()),
+        lists=lists,
+        reference=reference and bool(positives) and bool(negatives),
+    )
+    settings = _settings(data_dir)
+    show_training(settings, train_keywords(settings, recipe))
+
+
+def _absolute(paths: list[Path] | None) -> tuple[str, ...]:
+    return tuple(str(path.expanduser().absolute()) for path in paths or [])
+
+
+@keywords_app.command("score")
+def keywords_score(
+    words: Annotated[Path, typer.Argument(help="A word a line, or a CSV with a column of words.")],
+    out: Annotated[Path, typer.Option("--out", help="CSV: word, score, is_fashion, facet.")],
+    data_dir: DataDir = Path("data"),
+) -> None:
+    """How likely each word is to speak of fashion, by the trained classifier."""
+    from rich.console import Console
+
+    from fashion_assets.defs.keyword_commands import score_words
+    from fashion_assets.storage.files import write_text_atomic
+
+    table, scorer = score_words(_settings(data_dir), words)
+    write_text_atomic(out, table.to_csv(index=False, float_format="%.6f"))
+    Console(stderr=True).print(
+        f"{len(table)} words, {int(table['is_fashion'].sum())} of fashion by {scorer} -> {out}", markup=False
+    )
+
+
+@keywords_app.command("evaluate")
+def keywords_evaluate(
+    labels: Annotated[
+        Path,
+        typer.Argument(help='JSON: {"core": [...], "context": [...], "other": [...], "ambiguous": [...]}'),
+    ],
+    data_dir: DataDir = Path("data"),
+    json_out: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures to this file too.")
+    ] = None,
+) -> None:
+    """Precision, recall, F1 and AUC of the classifier on labelled words, with 95 % bootstrap intervals."""
+    from rich.console import Console
+
+    from fashion_assets.defs.keyword_commands import evaluate_words
+    from fashion_assets.defs.run_table import frame_table
+    from fashion_assets.storage.files import write_text_atomic
+
+    judged, scorer = evaluate_words(_settings(data_dir), labels)
+    console = Console()
+    console.print(f"{judged.n} words, {judged.n_positive} of fashion, judged by {scorer}", highlight=False)
+    console.print(frame_table(judged.table().round(4)))
+    if json_out is not None:
+        write_text_atomic(json_out, json.dumps({"scorer": scorer, **asdict(judged)}, indent=2) + "\n")
+
+
+@keywords_app.command("new-words")
+def keywords_new_words(
+    data_dir: DataDir = Path("data"),
+    limit: Annotated[int, typer.Option(min=1, help="Rows shown.")] = 50,
+) -> None:
+    """Terms that posts use whole and the dictionary cuts apart; for review, then ``keywords accept``."""
+    from rich.console import Console
+
+    from fashion_assets.defs.resources import LakeReader
+    from fashion_assets.defs.run_table import frame_table
+
+    table = LakeReader(_settings(data_dir)).frame("new_words").head(limit)
+    shown = table[["word", "parts", "n_posts", "pmi", "score", "example"]].round(3)
+    Console().print(frame_table(shown.assign(parts=shown["parts"].map(" ".join))))
+
+
+@keywords_app.command("accept")
+def keywords_accept(
+    terms: Annotated[list[str], typer.Argument(help="Terms to keep whole from now on.")],
+    facet: Annotated[
+        str, typer.Option(help="Facet of the terms; with one they are keywords for certain.")
+    ] = "",
+    data_dir: DataDir = Path("data"),
+) -> None:
+    """Put reviewed terms into the data root's user dictionary; the next run learns and extracts anew."""
+    from rich.console import Console
+
+    from fashion_assets.defs.resources import user_dictionary_path
+    from fashion_assets.keywords.user_dictionary import add_terms
+
+    settings = _settings(data_dir)
+    path = user_dictionary_path(settings)
+    dictionary = add_terms(path, [(term, facet) for term in terms])
+    Console().print(
+        f"{path} holds {len(dictionary.terms)} terms. Next: fashion-assets run --data-dir {settings.root}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
 @keywords_app.command("extract")
 def keywords_extract(
     posts: Annotated[Path, typer.Argument(help="A crawl file: CSV (.gz, .zip), JSONL or Parquet.")],
     out: Annotated[Path, typer.Option("--out", help="One JSON object a line: post_id and keywords.")],
     data_dir: DataDir = Path("data"),
 ) -> None:
-    """Fashion keywords of each post in a crawl file, without landing it."""
+    """Fashion keywords of each post in a crawl file, without landing it.
+
+    By the trained classifier of the data root; by the lexicon where none was trained.
+    """
     from rich.console import Console
 
+    from fashion_assets.defs.keyword_commands import reviewed_terms, scorer_of
     from fashion_assets.keywords.from_files import keywords_of_crawl_file
     from fashion_assets.storage.files import write_text_atomic
 
     settings = _settings(data_dir)
     if not posts.is_file():
         raise UserError(f"there is no file {posts}; give a crawl file (CSV, .gz, .zip, JSONL or Parquet)")
-    lines = [
-        json.dumps(entry, ensure_ascii=False)
-        for entry in keywords_of_crawl_file(posts, engine=settings.tokenizer)
-    ]
+    scorer = scorer_of(settings)
+    found = keywords_of_crawl_file(
+        posts, scorer, engine=settings.tokenizer, user_terms=tuple(reviewed_terms(settings))
+    )
+    lines = [json.dumps(entry, ensure_ascii=False) for entry in found]
     write_text_atomic(out, "".join(f"{line}\n" for line in lines))
-    Console(stderr=True).print(f"{len(lines)} posts -> {out}", markup=False)
+    Console(stderr=True).print(f"{len(lines)} posts, keywords by {scorer.model_id} -> {out}", markup=False)
 
 
 def _settings(data_dir: Path) -> Settings:

@@ -33,6 +33,8 @@ _NOT_AUTOMATED = frozenset(
     {
         "raw_posts",
         "word_vectors",
+        "keyword_training_words",
+        "tfashion_model",
         "style_model",
         "style_experiments",
         "products",

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, get_origin
 import dagster as dg
 
 from fashion_assets.storage.errors import UserError
-from fashion_assets.storage.files import write_parquet_atomic
+from fashion_assets.storage.files import write_parquet_atomic, write_parquet_stream_atomic
 from fashion_assets.storage.lake import Lake, MissingMonthsError
 from fashion_assets.storage.months import month_of_key
+from fashion_assets.storage.tables import TableStream, as_arrow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 
 class LakeIOManager(dg.UPathIOManager):
-    """Stores a pandas frame or pyarrow table as ``<root>/<asset>/<month>.parquet``, atomically.
+    """Stores a pandas frame, pyarrow table or `TableStream` as ``<root>/<asset>/<month>.parquet``, atomically.
+
+    The parts of a stream are written one after the other while they are made; what its ``metadata`` gives
+    after the last is logged beside the row count.
 
     An input annotated ``dict[str, T]`` always arrives as a dict partition key -> T, also when it holds one
     month; any month that is absent is named in the error. ``T`` is ``pa.Table`` or ``pd.DataFrame``.
@@ -53,11 +57,29 @@ class LakeIOManager(dg.UPathIOManager):
         except UserError:
             return path / partition
 
-    def dump_to_path(self, context: dg.OutputContext, obj: pd.DataFrame | pa.Table, path: UPath) -> None:
+    def dump_to_path(
+        self, context: dg.OutputContext, obj: pd.DataFrame | pa.Table | TableStream, path: UPath
+    ) -> None:
         asset = "/".join(context.asset_key.path)
-        write_parquet_atomic(Path(str(path)), as_arrow(obj, self._schemas.get(asset), asset))
+        schema = self._schemas.get(asset)
+        if not isinstance(obj, TableStream):
+            write_parquet_atomic(Path(str(path)), as_arrow(obj, schema, asset))
+            return
+        if schema is not None and not obj.schema.equals(schema):
+            raise UserError(f"{asset} is streamed in another schema than its own: {obj.schema} for {schema}")
+        write_parquet_stream_atomic(Path(str(path)), obj.schema, obj.tables(asset))
 
-    def get_metadata(self, context: dg.OutputContext, obj: pd.DataFrame | pa.Table) -> dict[str, Any]:
+    def get_metadata(
+        self, context: dg.OutputContext, obj: pd.DataFrame | pa.Table | TableStream
+    ) -> dict[str, Any]:
+        # Called after the table was written, when a stream is through.
+        if isinstance(obj, TableStream):
+            told = obj.metadata() if obj.metadata else {}
+            return {
+                "dagster/row_count": obj.n_rows,
+                "dagster/column_schema": table_schema(obj.schema),
+                **told,
+            }
         schema = self._schemas.get("/".join(context.asset_key.path))
         schema = as_arrow(obj).schema if schema is None else schema
         return {"dagster/row_count": len(obj), "dagster/column_schema": table_schema(schema)}
@@ -87,30 +109,6 @@ class LakeIOManager(dg.UPathIOManager):
         return _converted(self.load_from_path(context, next(iter(paths.values()))), wanted)
 
 
-def as_arrow(
-    table: pd.DataFrame | pa.Table, schema: pa.Schema | None = None, name: str = "table"
-) -> pa.Table:
-    """``table`` as pyarrow, without the pandas index, in the columns, order and types of ``schema`` if given.
-
-    Raises UserError naming the column that is absent or does not fit.
-    """
-    import pyarrow as pa
-
-    if isinstance(table, pa.Table):
-        return table
-    if schema is None:
-        return pa.Table.from_pandas(table, preserve_index=False)
-    absent = [column for column in schema.names if column not in table.columns]
-    if absent:
-        raise UserError(
-            f"{name} lacks the column(s) {', '.join(absent)} of its schema; it has {list(table.columns)}"
-        )
-    try:
-        return pa.Table.from_pandas(table[schema.names], schema=schema, preserve_index=False)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as fault:
-        raise UserError(f"{name} does not fit its schema: {fault}") from fault
-
-
 def _converted(table: pa.Table, wanted: Any) -> Any:
     """``table`` itself, or a frame whose list columns hold Python lists, as the domain functions made them."""
     import pyarrow as pa
@@ -118,8 +116,11 @@ def _converted(table: pa.Table, wanted: Any) -> Any:
     return table if wanted is pa.Table else to_frame(table)
 
 
-def to_frame(table: pa.Table) -> pd.DataFrame:
-    """A pandas frame of ``table``; list columns hold Python lists (Arrow's own conversion makes arrays)."""
+def to_frame(table: pa.Table | pa.RecordBatch) -> pd.DataFrame:
+    """A pandas frame of ``table``, or of a batch of one.
+
+    List columns hold Python lists (Arrow's own conversion makes arrays).
+    """
     import pyarrow as pa
 
     frame = table.to_pandas()

@@ -6,8 +6,8 @@ import dagster as dg
 
 from fashion_assets.defs.partitions import MONTHS
 
-#: Everything that is made per month. ``word_vectors`` has to be there; the first ``fashion-assets run`` or a
-#: materialisation of it makes it.
+#: Everything that is made per month. ``word_vectors`` and ``tfashion_model`` have to be there; the first
+#: ``fashion-assets run`` or a materialisation of them makes them.
 MONTHLY_ASSETS = dg.AssetSelection.assets(
     "raw_posts",
     "cleaned_posts",
@@ -33,6 +33,8 @@ month_job = dg.define_asset_job(
 
 publication_job = dg.define_asset_job(
     "publication",
-    selection=dg.AssetSelection.assets("style_trends", "keyword_trends", "style_atlas", "warehouse"),
+    selection=dg.AssetSelection.assets(
+        "style_trends", "keyword_trends", "new_words", "style_atlas", "warehouse"
+    ),
     description="Trends, atlas and warehouse over all months.",
 )

@@ -18,26 +18,33 @@ from typing import Any, NamedTuple
 import dagster as dg
 
 from fashion_assets.defs.partitions import MONTHS, REPORT_MONTHS
-from fashion_assets.defs.resources import style_model_path, word_vectors_path
+from fashion_assets.defs.resources import style_model_path, tfashion_path, word_vectors_path
 from fashion_assets.settings import Settings
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.lake import Lake
 from fashion_assets.storage.months import key_of_month, month_of_key, shift_month
+from fashion_assets.tfashion.model import WEIGHTS
 
 #: Pinned assets and the only upstreams that make them stale: retraining them for every new month would
 #: change every vector, and every style, that people have already written down.
 PINNED: Mapping[str, frozenset[str]] = {
     "word_vectors": frozenset(),
-    "style_model": frozenset({"word_vectors"}),
+    "keyword_training_words": frozenset(),
+    "tfashion_model": frozenset({"word_vectors", "keyword_training_words"}),
+    "style_model": frozenset({"word_vectors", "tfashion_model"}),
 }
 
 #: Months before its own that an asset also reads (through the lake, not as Dagster edges): a change in one of
 #: them makes it stale. The report charts the shares of the year before it.
 LOOKS_BACK: Mapping[tuple[str, str], int] = {("monthly_style_report", "style_profiles"): REPORT_MONTHS - 1}
 
-#: ``word_vectors`` is trained anew once the corpus has grown by this factor: below it the vocabulary that a
-#: retraining would add is covered by the character n-grams.
+#: What is learned from the posts is learned anew once the corpus has grown by this factor: below it the vocabulary
+#: that a retraining would add is covered by the character n-grams.
 CORPUS_GROWTH = 2.0
+GROWS_WITH_CORPUS = frozenset({"word_vectors", "keyword_training_words"})
+
+#: What can be learned without any month, from the project's own lists.
+_WITHOUT_MONTHS = frozenset({"word_vectors"})
 
 
 class Node(NamedTuple):
@@ -116,7 +123,7 @@ class Planner:
                 and (parents := self._parents(asset))
                 and all(map(self.is_monthly, parents))
             }
-            absent |= made_of_months - {"word_vectors"}
+            absent |= made_of_months - _WITHOUT_MONTHS | {"tfashion_model"}
         return absent
 
     def partitions(self, asset: str) -> list[str | None]:
@@ -196,7 +203,7 @@ class Planner:
         source = self._sources.get(node.asset if node.partition is None else f"{node.asset}/{node.partition}")
         if source is not None and source != record.data_version:
             return "new input"
-        if node.asset == "word_vectors":
+        if node.asset in GROWS_WITH_CORPUS:
             return self._growth(record)
         triggers = PINNED.get(node.asset)
         for parent in self.upstream(node):
@@ -216,6 +223,8 @@ class Planner:
         """The file that a node is, where it is one."""
         if node.asset == "word_vectors":
             return word_vectors_path(self._settings)
+        if node.asset == "tfashion_model":
+            return tfashion_path(self._settings) / WEIGHTS
         if node.asset == "style_model":
             return style_model_path(self._settings, month_of_key(str(node.partition)))
         if node.asset == "warehouse":

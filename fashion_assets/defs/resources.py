@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fashion_assets.encoders.protocol import Encoder
+    from fashion_assets.keywords.scorers import KeywordScorer
+    from fashion_assets.tfashion.word_vectors import WordVectors
 
 
 class LakeReader:
@@ -61,6 +63,14 @@ class Encoders:
         return self._load(self._settings.text_encoder)
 
     @property
+    def words(self) -> WordVectors:
+        """The text encoder for single words, each encoded once ever."""
+        from fashion_assets.encoders.cache import EmbeddingCache
+        from fashion_assets.tfashion.word_vectors import WordVectors
+
+        return WordVectors(self.text, EmbeddingCache(self._settings.embedding_cache))
+
+    @property
     def image(self) -> Encoder:
         return self._load(self._settings.image_encoder)
 
@@ -68,6 +78,36 @@ class Encoders:
 def word_vectors_path(settings: Settings) -> Path:
     """Where ``word_vectors`` keeps the trained CBOW model."""
     return settings.models / "word_vectors" / "cbow.safetensors"
+
+
+def tfashion_path(settings: Settings) -> Path:
+    """The folder in which ``tfashion_model`` keeps the word classifier and its card."""
+    return settings.models / "tfashion"
+
+
+def recipe_path(settings: Settings) -> Path:
+    """What the word classifier is trained from: written by ``fashion-assets keywords train``."""
+    return tfashion_path(settings) / "recipe.json"
+
+
+def word_scores_path(settings: Settings) -> Path:
+    """Scores of words by classifier, so that a word is scored once ever."""
+    return settings.models / "word_scores"
+
+
+def user_dictionary_path(settings: Settings) -> Path:
+    """Reviewed new terms, for people to edit."""
+    return settings.root / "user_dictionary.txt"
+
+
+def load_tfashion(settings: Settings, vectors: WordVectors) -> KeywordScorer:
+    """The trained classifier of the data root, under which reviewed fashion terms are keywords for certain."""
+    from fashion_assets.keywords.scorers import UserTermScorer
+    from fashion_assets.keywords.user_dictionary import read_user_dictionary
+    from fashion_assets.tfashion.model import TfashionModel
+
+    model = TfashionModel.load(tfashion_path(settings), vectors)
+    return UserTermScorer(model, read_user_dictionary(user_dictionary_path(settings)).terms)
 
 
 def style_model_path(settings: Settings, month: str) -> Path:

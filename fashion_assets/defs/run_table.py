@@ -77,12 +77,12 @@ def next_commands(settings: Settings) -> Iterator[str]:
         yield f"  {program} doctor --data-dir {settings.data_dir}"
 
 
-def frame_table(frame: pd.DataFrame) -> Table:
-    """The first rows of a query's result for a terminal."""
+def frame_table(frame: pd.DataFrame, title: str | None = None) -> Table:
+    """The first rows of a result for a terminal."""
     from rich.text import Text
 
     more = f"{len(frame)} rows" + (f", the first {SHOWN_ROWS} shown" if len(frame) > SHOWN_ROWS else "")
-    table = Table(caption=more)
+    table = Table(title=title, caption=more, title_justify="left")
     for column in frame.columns:
         table.add_column(str(column))
     for row in frame.head(SHOWN_ROWS).itertuples(index=False):

@@ -17,6 +17,7 @@ import dagster as dg
 
 from fashion_assets.defs.landing import count_landed_posts, land
 from fashion_assets.defs.planning import Batch, Planner, resolve_selection
+from fashion_assets.defs.training_posts import training_version
 from fashion_assets.settings import Settings
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.files import write_text_atomic
@@ -108,13 +109,15 @@ def run_pipeline(
     months: str | None = None,
     select: str | None = None,
     force: bool = False,
+    needs_input: bool = True,
     on_plan: Callable[[list[Batch]], None] = lambda batches: None,
     on_batch: Callable[[Batch], None] = lambda batch: None,
 ) -> RunSummary:
     """Land, plan, and make what is missing or stale; a summary of what was done.
 
-    ``on_plan`` gets the whole plan before it starts, ``on_batch`` each batch when it is done. Raises UserError
-    with asset, month and reason when a step fails; what was made before it stays.
+    ``needs_input``: whether it is a fault that nothing has arrived. ``on_plan`` gets the whole plan before it
+    starts, ``on_batch`` each batch when it is done. Raises UserError with asset, month and reason when a step
+    fails; what was made before it stays.
     """
     from fashion_assets.posts.landing import landed_months
 
@@ -123,7 +126,7 @@ def run_pipeline(
     close_dead_runs(instance)
     landing = land(settings)
     landed = landed_months(settings.lake)
-    if not landed and not (settings.incoming / "products").is_dir():
+    if needs_input and not landed and not (settings.incoming / "products").is_dir():
         reasons = "; ".join(f"{file.name}: {file.reason}" for file in landing.files if file.reason)
         raise UserError(
             f"nothing could be landed from {settings.incoming}"
@@ -171,7 +174,8 @@ def _source_versions(settings: Settings, landed: list[str]) -> dict[str, str]:
     from fashion_assets.defs.products import files_version
     from fashion_assets.posts.landed import landing_digests
 
-    versions = {
+    versions = {"keyword_training_words": training_version(settings)}
+    versions |= {
         f"raw_posts/{key_of_month(month)}": digest
         for month, digest in landing_digests(settings.lake, landed).items()
     }

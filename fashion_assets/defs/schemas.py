@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from fashion_assets.keywords.schemas import FASHION_KEYWORDS
+from fashion_assets.keywords.schemas import FASHION_KEYWORDS, NEW_WORDS
 from fashion_assets.media.schemas import GARMENT_IMAGES, POST_IMAGES
 from fashion_assets.posts.schemas import CLEANED_POSTS, QUARANTINED_POSTS, RAW_POSTS
 from fashion_assets.products.schemas import PRODUCT_PREDICTIONS, QUARANTINED_PRODUCTS
 from fashion_assets.styles.schemas import STYLE_CLUSTERS, STYLE_PROFILES
+from fashion_assets.tfashion.schemas import TRAINING_WORDS
 from fashion_assets.trends.schemas import KEYWORD_TRENDS, STYLE_TRENDS
 
 #: What a column holds, wherever it stands; shown in the UI's column tables.
@@ -43,6 +44,21 @@ COLUMNS: dict[str, str] = {
     "sources": "Where each keyword first stands: title, body, tag",
     "scores": "Score of each keyword, parallel to keywords",
     "phrases": "RAKE phrases",
+    "word": "A word in normal form",
+    "label": "True: a fashion word",
+    "origin": "The file side or list that names it",
+    "rows": "Rows of files and lists that hold it",
+    "family": "Related words share it; splits keep families together",
+    "state": "used, conflict, overruled, surplus or dropped",
+    "fold": "0-4, whole families; -1 where not used",
+    "weight": "Weight in training, mean 1",
+    "parts": "How the segmenter cuts it today",
+    "n_posts": "Different posts that hold it",
+    "frequency": "Places in those posts",
+    "pmi": "Normalised PMI over the weakest split, -1 to 1",
+    "left_entropy": "Entropy of the character before it, in nats",
+    "right_entropy": "Entropy of the character after it, in nats",
+    "example": "A place where it stands",
     "tokens": "Content words without stopwords and single characters",
     "image_id": "<post_id>/<file name>, with #fraction for a video frame",
     "digest": "SHA-256 of the file",
@@ -65,13 +81,37 @@ COLUMNS: dict[str, str] = {
     "name": "Most telling words of the style",
     "stage": "Life-cycle stage",
     "evidence": "The figures behind the stage",
+    "series_id": "What the series is of: style:<id> or keyword:<keyword>",
+    "kind": "observed or forecast",
+    "keyword": "Fashion keyword in normal form",
+    "facet": "The keyword's most frequent facet",
+    "posts": "Posts of the month that name the keyword; posts of the same text are one",
+    "month_posts": "All posts of the month that the share is of",
+    "low": "Lower end of the 95 % Wilson interval, or of the forecast's 80 % interval",
+    "high": "Upper end of the 95 % Wilson interval, or of the forecast's 80 % interval",
+    "model": "Model of the forecast, the best one in the backtest; empty in observed rows",
+    "mase": "Error of the model in the backtest, scaled by that of the seasonal naive forecast (1: no better)",
+    "smape": "Symmetric error of the model in the backtest, percent",
+    "coverage": "Share of the backtest's months inside the interval",
+    "note": "What the forecast cannot know",
+    "first_seen": "First month with a post that names the keyword",
+    "months_seen": "Months with a post that names the keyword",
+    "has_forecast": "Whether enough posts name the keyword for a forecast",
+    "engagement_likes": "Mean likes of the posts that name the keyword, those above the month's 95 % point cut to it",
+    "engagement_collects": "Mean collects of the posts that name the keyword, cut in the same way",
+    "log_odds": "Log-odds of the keyword in this month against all others, with the whole corpus as prior",
+    "log_odds_z": "log_odds over its standard deviation; from about 2 the keyword marks the month",
+    "burst_level": "1 if the month is part of a burst of the keyword (Kleinberg), else 0",
+    "burst_weight": "Weight of that burst in nats: how much better it explains the counts; 0 outside",
 }
 
 SCHEMAS: dict[str, pa.Schema] = {
     "raw_posts": RAW_POSTS,
     "cleaned_posts": CLEANED_POSTS,
     "quarantined_posts": QUARANTINED_POSTS,
+    "keyword_training_words": TRAINING_WORDS,
     "fashion_keywords": FASHION_KEYWORDS,
+    "new_words": NEW_WORDS,
     "post_images": POST_IMAGES,
     "garment_images": GARMENT_IMAGES,
     "style_clusters": STYLE_CLUSTERS,

@@ -28,7 +28,10 @@ TABLES: dict[str, tuple[str, str]] = {
     "images": ("post_images", "Pictures with size, hash and near-duplicate group"),
     "garments": ("garment_images", "Garment share and crop of each picture"),
     "style_trends": ("style_trends", "Share of each style by month, life-cycle stage and forecast"),
-    "keyword_trends": ("keyword_trends", "Posts and share of each keyword by month"),
+    "keyword_trends": (
+        "keyword_trends",
+        "Share, engagement, log-odds, burst, stage and forecast of each keyword by month",
+    ),
     "products": ("products", "Cleaned product cards"),
     "quarantined_products": ("quarantined_products", "Refused product cards with the reason"),
     "product_predictions": ("product_predictions", "Predicted attributes with confidence"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from fashion_assets.keywords.extract import PostKeywords, keywords_by_post
+from fashion_assets.keywords.scorers import KeywordScorer
 from fashion_assets.keywords.segmenters import Engine
 from fashion_assets.posts.crawl_files import read_crawl_file
 from fashion_assets.posts.mapping import ColumnMapping, load_mappings, mapping_for
@@ -19,9 +20,16 @@ from fashion_assets.storage.errors import UserError
 _NOT_NEEDED = ("poster_id", "post_date", "post_fetch_time")
 
 
-def keywords_of_crawl_file(path: Path, *, engine: Engine = "rjieba") -> Iterator[PostKeywords]:
+def keywords_of_crawl_file(
+    path: Path,
+    scorer: KeywordScorer | None = None,
+    *,
+    engine: Engine = "rjieba",
+    user_terms: Collection[str] = (),
+) -> Iterator[PostKeywords]:
     """One ``{"post_id", "keywords"}`` per readable row of a crawl file, in order; text is cleaned as for landing.
 
+    The scorer is the lexicon's unless another is given; ``user_terms`` stay whole where they stand in a text.
     A ``columns.yaml`` in the file's folder, or ``<file>.columns.yaml``, names its columns if they are called
     otherwise. Raises UserError if the file as a whole cannot be read, or a row of it has no post id.
     """
@@ -35,7 +43,8 @@ def keywords_of_crawl_file(path: Path, *, engine: Engine = "rjieba") -> Iterator
         raise UserError(
             f"{path}:{nameless['source_row'].iloc[0]}: the column post_id is empty; every post needs one"
         )
-    yield from keywords_by_post(pd.DataFrame([_readable(row) for row in rows.itertuples()]), engine=engine)
+    posts = pd.DataFrame([_readable(row) for row in rows.itertuples()])
+    yield from keywords_by_post(posts, scorer, engine=engine, user_terms=user_terms)
 
 
 def _readable(row: tuple[object, ...]) -> dict[str, object]:

@@ -13,8 +13,9 @@ thus be a phrase only if it is itself as short as one.
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence, Set
+from itertools import chain, groupby
 
 from fashion_assets.keywords.normalise import normalise_word
 from fashion_assets.keywords.segmenters import HAN, Engine
@@ -38,6 +39,10 @@ _BOUNDARY = re.compile(
 )
 
 
+#: A candidate: its words, and how they are written together.
+_Candidate = tuple[tuple[str, ...], str]
+
+
 def rake_scores(
     text: str,
     *,
@@ -48,7 +53,7 @@ def rake_scores(
     """Every candidate phrase of the text with its RAKE score, best first (ties: the earlier in the text
     first).
     """
-    scores, _ = _score(_candidates([text], max_words, stopwords, engine)[0])
+    scores, _ = _score(_candidates([text], max_words, stopwords, engine, ())[0], None)
     return scores
 
 
@@ -73,13 +78,20 @@ def rake_many(
     *,
     max_words: int = MAX_WORDS,
     top: int | None = None,
+    holding: Sequence[Set[str]] | None = None,
     stopwords: Collection[str] | None = None,
     engine: Engine = "rjieba",
+    user_terms: Collection[str] = (),
 ) -> list[list[str]]:
-    """`rake_phrases` of each text, each scored on its own; the words of all are cut in one call."""
+    """`rake_phrases` of each text, each scored on its own; the words of all are cut in one call.
+
+    `holding` gives each text its keywords: only phrases with at least one of them among their words count.
+    Scores and the default of `top` stay those of the whole text.
+    """
+    found = _candidates(texts, max_words, stopwords, engine, user_terms)
     phrases: list[list[str]] = []
-    for candidates in _candidates(texts, max_words, stopwords, engine):
-        scores, distinct_words = _score(candidates)
+    for candidates, keywords in zip(found, [None] * len(found) if holding is None else holding, strict=True):
+        scores, distinct_words = _score(candidates, keywords)
         kept = max(1, distinct_words // KEPT_SHARE) if top is None else max(0, top)
         phrases.append(list(scores)[:kept])
     return phrases
@@ -101,57 +113,71 @@ def _is_latin(character: str) -> bool:
 
 
 def _candidates(
-    texts: Sequence[str], max_words: int, stopwords: Collection[str] | None, engine: Engine
-) -> list[list[tuple[str, ...]]]:
-    """Per text its candidate phrases as tuples of words, in order, repeats kept."""
+    texts: Sequence[str],
+    max_words: int,
+    stopwords: Collection[str] | None,
+    engine: Engine,
+    user_terms: Collection[str],
+) -> list[list[_Candidate]]:
+    """Per text its candidate phrases, in order, repeats kept."""
     if max_words < 1:
         raise ValueError(f"max_words is {max_words}; a phrase has at least one word.")
     stops = load_stopwords() if stopwords is None else stopwords
-    texts = text_list(texts)
-    fragments_of = [[fragment for fragment in _BOUNDARY.split(text) if fragment.strip()] for text in texts]
-    cut = iter(tokenize([fragment for fragments in fragments_of for fragment in fragments], engine=engine))
-    found: list[list[tuple[str, ...]]] = []
-    for fragments in fragments_of:
-        candidates: list[tuple[str, ...]] = []
-        for _ in fragments:
-            candidates += _content_runs(next(cut), stops)
-        # The segmenter may cut a stopword in two (原|相机).
-        found.append([w for w in candidates if _is_phrase(w, max_words) and join_words(w) not in stops])
-    return found
+    fragments_of = [_BOUNDARY.split(text) for text in text_list(texts)]
+    # Tags are fragments that repeat from post to post: each distinct fragment is cut and judged once.
+    fragments = dict.fromkeys(chain.from_iterable(fragments_of))
+    cut = tokenize(fragments, engine=engine, user_terms=user_terms)
+    inner = {token: _inner_word(token, stops) for token in set(chain.from_iterable(cut))}
+    judged: dict[tuple[str, ...], _Candidate | None] = {}
+    candidates_of: dict[str, list[_Candidate]] = {}
+    for fragment, tokens in zip(fragments, cut, strict=True):
+        candidates = candidates_of[fragment] = []
+        for words in _content_runs(map(inner.__getitem__, tokens)):
+            if words not in judged:
+                judged[words] = _judged(words, max_words, stops)
+            candidate = judged[words]
+            if candidate is not None:
+                candidates.append(candidate)
+    return [list(chain.from_iterable(map(candidates_of.__getitem__, found))) for found in fragments_of]
 
 
-def _content_runs(tokens: Iterable[str], stops: Collection[str]) -> list[tuple[str, ...]]:
-    """The longest runs of tokens that are neither stopwords, numbers nor marks; single Han characters may
-    stand in.
+def _inner_word(token: str, stops: Collection[str]) -> str:
+    """The token in normal form if it may stand inside a phrase, else "": a stopword, number or mark.
+
+    Single Han characters may stand inside.
     """
-    runs: list[tuple[str, ...]] = []
-    run: list[str] = []
-    for token in tokens:
-        word = normalise_word(token)
-        inside = word not in stops and (is_content_form(word) or (len(word) == 1 and not _is_latin(word)))
-        if inside:
-            run.append(word)
-        elif run:
-            runs.append(tuple(run))
-            run = []
-    if run:
-        runs.append(tuple(run))
-    return runs
+    word = normalise_word(token)
+    inside = word not in stops and (is_content_form(word) or (len(word) == 1 and not _is_latin(word)))
+    return word if inside else ""
 
 
-def _is_phrase(words: tuple[str, ...], max_words: int) -> bool:
-    return len(words) <= max_words and 1 < len(join_words(words)) <= MAX_PHRASE_CHARS
+def _content_runs(words: Iterable[str]) -> list[tuple[str, ...]]:
+    """The longest runs of words without an empty one between them."""
+    return [tuple(run) for inside, run in groupby(words, key=bool) if inside]
 
 
-def _score(candidates: Sequence[tuple[str, ...]]) -> tuple[dict[str, float], int]:
-    """The scores by phrase, best first, and the number of distinct words in the candidates."""
-    frequency: Counter[str] = Counter()
-    degree: Counter[str] = Counter()
-    for words in candidates:
+def _judged(words: tuple[str, ...], max_words: int, stops: Collection[str]) -> _Candidate | None:
+    """The candidate that these words make, or None if they make none."""
+    if len(words) > max_words:
+        return None
+    phrase = join_words(words)
+    # The segmenter may cut a stopword in two (原|相机).
+    return (words, phrase) if 1 < len(phrase) <= MAX_PHRASE_CHARS and phrase not in stops else None
+
+
+def _score(candidates: Sequence[_Candidate], keywords: Set[str] | None) -> tuple[dict[str, float], int]:
+    """The scores by phrase, best first, of those that hold a keyword (None: of all), and the number of
+    distinct words in all candidates.
+    """
+    frequency: defaultdict[str, int] = defaultdict(int)
+    degree: defaultdict[str, int] = defaultdict(int)
+    for words, _ in candidates:
         for word in words:
             frequency[word] += 1
             degree[word] += len(words)
+    weight = {word: degree[word] / frequency[word] for word in frequency}
     scores: dict[str, float] = {}
-    for words in candidates:
-        scores.setdefault(join_words(words), sum(degree[word] / frequency[word] for word in words))
+    for words, phrase in candidates:
+        if phrase not in scores and (keywords is None or not keywords.isdisjoint(words)):
+            scores[phrase] = sum(map(weight.__getitem__, words))
     return dict(sorted(scores.items(), key=lambda item: -item[1])), len(frequency)

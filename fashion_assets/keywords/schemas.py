@@ -1,4 +1,4 @@
-"""The table that this package fills: keywords per post."""
+"""The tables that this package fills: keywords per post, and proposed new words."""
 
 from __future__ import annotations
 
@@ -17,5 +17,22 @@ FASHION_KEYWORDS: pa.Schema = pa.schema(
         pa.field("scores", pa.list_(pa.float32()), nullable=False),
         pa.field("phrases", pa.list_(pa.string()), nullable=False),
         pa.field("tokens", pa.list_(pa.string()), nullable=False),
+    ]
+)
+
+#: One row per proposed term of `new_words`, the best first. `parts` is how the segmenter cuts it now; `n_posts` the
+#: different posts that hold it and `frequency` all its places in them; `pmi` is normalised, in [-1, 1]; the entropies
+#: are in nats.
+NEW_WORDS: pa.Schema = pa.schema(
+    [
+        pa.field("word", pa.string(), nullable=False),
+        pa.field("parts", pa.list_(pa.string()), nullable=False),
+        pa.field("n_posts", pa.int64(), nullable=False),
+        pa.field("frequency", pa.int64(), nullable=False),
+        pa.field("pmi", pa.float64(), nullable=False),
+        pa.field("left_entropy", pa.float64(), nullable=False),
+        pa.field("right_entropy", pa.float64(), nullable=False),
+        pa.field("score", pa.float64(), nullable=False),
+        pa.field("example", pa.string(), nullable=False),
     ]
 )

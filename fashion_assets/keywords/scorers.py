@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -39,6 +39,29 @@ class KeywordScorer(Protocol):
     def score(self, words: Sequence[str]) -> npt.NDArray[np.float32]:
         """Scores (n,) in [0, 1] of n words in normal form."""
         ...
+
+
+class UserTermScorer:
+    """A scorer under which the reviewed terms of a user dictionary that have a facet are keywords for certain."""
+
+    def __init__(self, scorer: KeywordScorer, terms: Mapping[str, str]) -> None:
+        self._scorer = scorer
+        self._sure = frozenset(term for term, facet in terms.items() if facet)
+        self.threshold = scorer.threshold
+
+    @property
+    def model_id(self) -> str:
+        """The scorer's, with a digest of the terms."""
+        if not self._sure:
+            return self._scorer.model_id
+        digest = hashlib.sha256("\n".join(sorted(self._sure)).encode()).hexdigest()
+        return f"{self._scorer.model_id}+{digest[:8]}"
+
+    def score(self, words: Sequence[str]) -> npt.NDArray[np.float32]:
+        """The scorer's scores (n,), and 1.0 for the reviewed terms."""
+        scores = np.array(self._scorer.score(words), dtype=np.float32)
+        scores[[word in self._sure for word in words]] = EXACT_SCORE
+        return scores
 
 
 class LexiconScorer:

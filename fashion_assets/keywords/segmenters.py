@@ -13,11 +13,13 @@ import logging
 import re
 import threading
 import warnings
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 from fashion_assets.keywords.lexicon import load_lexicon
+from fashion_assets.keywords.normalise import normalise_word
 from fashion_assets.storage.errors import UserError
 
 Engine = Literal["rjieba", "jieba"]
@@ -40,12 +42,22 @@ USER_TAG = "n"
 #: memory.
 CHUNK_CHARS = 500_000
 
+#: Segmenters with user terms kept beside the default one: two engines, this dictionary and the one before. An
+#: rjieba dictionary takes 25 MB, a jieba one more.
+CACHED_USER_SEGMENTERS = 4
+
 
 class Segmenter(Protocol):
     """Cuts runs of Han characters into words."""
 
     def cut_runs(self, runs: Sequence[str]) -> list[list[str]]:
         """One list of words per run, in order; each list joined gives its run back."""
+        ...
+
+    def knows(self, word: str) -> bool:
+        """Whether the dictionary holds the word; one that is only guessed whole from its characters is not
+        in it.
+        """
         ...
 
 
@@ -68,6 +80,9 @@ class RjiebaSegmenter:
                 cut += self._cut_chunk(runs[start:end])
                 start, chars = end, 0
         return cut + self._cut_chunk(runs[start:])
+
+    def knows(self, word: str) -> bool:
+        return bool(self._jieba.has_word(word))
 
     def _cut_chunk(self, runs: Sequence[str]) -> list[list[str]]:
         if not runs:
@@ -95,6 +110,10 @@ class JiebaSegmenter:
     def cut_runs(self, runs: Sequence[str]) -> list[list[str]]:
         return [self.tokenizer.lcut(run) for run in runs]
 
+    def knows(self, word: str) -> bool:
+        # jieba lists the beginnings of its words too, with frequency 0.
+        return bool(self.tokenizer.FREQ.get(word, 0))
+
 
 def _own_jieba_tokenizer() -> Any:
     with warnings.catch_warnings():
@@ -109,9 +128,27 @@ def _own_jieba_tokenizer() -> Any:
     return tokenizer
 
 
-@lru_cache(maxsize=1)
-def user_words() -> tuple[tuple[str, int], ...]:
-    """The purely Chinese lexicon terms with the frequency that both engines give them, in a fixed order.
+def user_term_key(user_terms: Collection[str]) -> tuple[str, ...]:
+    """The terms in normal form, without repeats and empty ones, sorted: equal for equal sets of terms.
+
+    Raises UserError for a single string and for a term that is no text.
+    """
+    if not user_terms:
+        return ()
+    if isinstance(user_terms, str):
+        raise UserError(
+            f"user_terms is the one string {user_terms!r}; expected a list of terms: put it in a list."
+        )
+    for term in user_terms:
+        if not isinstance(term, str):
+            raise UserError(f"user_terms holds {term!r}, a {type(term).__name__}; expected terms as text.")
+    return tuple(sorted({normalise_word(term) for term in user_terms} - {""}))
+
+
+@lru_cache(maxsize=1 + CACHED_USER_SEGMENTERS)
+def user_words(user_terms: tuple[str, ...] = ()) -> tuple[tuple[str, int], ...]:
+    """The purely Chinese terms of the lexicon, and of `user_terms` (a `user_term_key`), with the frequency that
+    both engines give them, in a fixed order.
 
     The frequency is the least that keeps the word whole on its own (`suggest_freq`, from rjieba for both
     engines, before any user word is added) and at least the floor above.
@@ -119,7 +156,7 @@ def user_words() -> tuple[tuple[str, int], ...]:
     import rjieba
 
     plain = rjieba.Jieba()
-    terms = sorted(term for term in load_lexicon().terms() if PURE_HAN.fullmatch(term))
+    terms = sorted(term for term in {*load_lexicon().terms(), *user_terms} if PURE_HAN.fullmatch(term))
     return tuple(
         (term, max(plain.suggest_freq(term), MIN_FREQUENCY_SHORT if len(term) <= 2 else MIN_FREQUENCY_LONG))
         for term in terms
@@ -127,24 +164,43 @@ def user_words() -> tuple[tuple[str, int], ...]:
 
 
 _segmenters: dict[str, Segmenter] = {}
+_user_segmenters: OrderedDict[tuple[str, tuple[str, ...]], Segmenter] = OrderedDict()
 _segmenters_lock = threading.Lock()
 
 
-def load_segmenter(engine: Engine = "rjieba") -> Segmenter:
-    """The segmenter of that name with the lexicon as its user dictionary; one per process, never changed
-    after.
+def load_segmenter(engine: Engine = "rjieba", *, user_terms: Collection[str] = ()) -> Segmenter:
+    """The segmenter of that name with the lexicon and `user_terms` as its user dictionary; never changed after.
+
+    One per process and set of terms: the one without user terms stays, of the others the last
+    `CACHED_USER_SEGMENTERS`. Terms that are not purely Chinese never reach a segmenter (`tokens` keeps those
+    whole) and make no difference here.
     """
+    terms = tuple(term for term in user_term_key(user_terms) if PURE_HAN.fullmatch(term))
+    if terms:
+        return _load_user_segmenter(engine, terms)
     segmenter = _segmenters.get(engine)
     if segmenter is not None:
         return segmenter
     with _segmenters_lock:  # two threads must not both build one, nor see one half filled
         if engine not in _segmenters:
-            if engine == "rjieba":
-                _segmenters[engine] = RjiebaSegmenter(user_words())
-            elif engine == "jieba":
-                _segmenters[engine] = JiebaSegmenter(user_words())
-            else:
-                raise UserError(
-                    f"There is no tokenizer {engine!r}; use 'rjieba' (fast, the default) or 'jieba'."
-                )
+            _segmenters[engine] = _new_segmenter(engine, ())
         return _segmenters[engine]
+
+
+def _load_user_segmenter(engine: Engine, terms: tuple[str, ...]) -> Segmenter:
+    with _segmenters_lock:
+        key = (engine, terms)
+        if key not in _user_segmenters:
+            _user_segmenters[key] = _new_segmenter(engine, terms)
+        _user_segmenters.move_to_end(key)
+        while len(_user_segmenters) > CACHED_USER_SEGMENTERS:
+            _user_segmenters.popitem(last=False)
+        return _user_segmenters[key]
+
+
+def _new_segmenter(engine: Engine, user_terms: tuple[str, ...]) -> Segmenter:
+    if engine == "rjieba":
+        return RjiebaSegmenter(user_words(user_terms))
+    if engine == "jieba":
+        return JiebaSegmenter(user_words(user_terms))
+    raise UserError(f"There is no tokenizer {engine!r}; use 'rjieba' (fast, the default) or 'jieba'.")

@@ -1,9 +1,9 @@
 """Texts to tokens, and to the content tokens that count as words.
 
-A text is read once from left to right into runs: terms of the lexicon that mix Latin with Chinese or hold a
-space (t恤, a字裙, old money), runs of Han characters, Latin words and numbers (lululemon, Y2K, t-shirt, 3.5),
-and single other characters. Only Han runs go to the segmenter, and every distinct run only once per call:
-posts repeat their hashtags, so a month has several times fewer distinct runs than runs.
+A text is read once from left to right into runs: terms of the lexicon or of the user that mix Latin with
+Chinese or hold a space (t恤, a字裙, old money), runs of Han characters, Latin words and numbers (lululemon, Y2K,
+t-shirt, 3.5), and single other characters. Only Han runs go to the segmenter, and every distinct run only once
+per call: posts repeat their hashtags, so a month has several times fewer distinct runs than runs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pandas as pd
 
 from fashion_assets.keywords.lexicon import load_lexicon
 from fashion_assets.keywords.normalise import normalise_word
-from fashion_assets.keywords.segmenters import HAN, PURE_HAN, Engine, Segmenter, load_segmenter
+from fashion_assets.keywords.segmenters import HAN, PURE_HAN, Engine, Segmenter, load_segmenter, user_term_key
 from fashion_assets.keywords.stopwords import load_stopwords
 from fashion_assets.storage.errors import UserError
 
@@ -47,29 +47,40 @@ _RUNS = re.compile(rf"[{HAN}]+|{_LATIN}|{_OTHER_LETTERS}|\S")
 
 
 class _SpanningTerms(NamedTuple):
-    """Lexicon terms that `_RUNS` would take apart: t恤, a字裙, old money. All begin with a Latin word or a
-    number.
-    """
+    """Terms that `_RUNS` would take apart: t恤, a字裙, old money, and of the user also 山系outdoor."""
 
     #: The same runs, these terms first, longest first.
     runs: re.Pattern[str]
-    #: What each of them begins with. A text with none of these words need not be read with the slower
-    #: expression.
-    first_words: frozenset[str]
+    #: A run that each of them holds: the first, or the second of a term that begins in Han, whose first Han
+    #: may stand anywhere in a run. A text with none of these need not be read with the slower expression.
+    telling_runs: frozenset[str]
 
 
-@lru_cache(maxsize=1)
-def _spanning_terms() -> _SpanningTerms:
-    terms = [t for t in load_lexicon().terms() if not PURE_HAN.fullmatch(t) and not _LATIN_TERM.fullmatch(t)]
+@lru_cache(maxsize=5)
+def _spanning_terms(user_terms: tuple[str, ...] = ()) -> _SpanningTerms:
+    every = {*load_lexicon().terms(), *user_terms}
+    terms = sorted(
+        (t for t in every if len(t) > 1 and not PURE_HAN.fullmatch(t) and not _LATIN_TERM.fullmatch(t)),
+        key=lambda t: (-len(t), t),
+    )
+    from_han = [term for term in terms if PURE_HAN.match(term)]
     by_initial: dict[str, list[str]] = {}
-    for term in sorted(terms, key=lambda t: (-len(t), t)):
-        by_initial.setdefault(term[0], []).append(_term_pattern(term)[1:])
+    for term in terms:
+        if not PURE_HAN.match(term):
+            by_initial.setdefault(term[0], []).append(_term_pattern(term[1:]))
     # A branch per initial fails after one comparison; one flat list takes several times as long to read by.
-    branches = "|".join(f"[{i}{i.upper()}](?i:{'|'.join(rest)})" for i, rest in sorted(by_initial.items()))
-    first_words = frozenset(found.group() for found in map(_LATIN_TERM.match, terms) if found)
+    branches = "|".join(
+        f"[{re.escape(i)}{re.escape(i.upper())}](?i:{'|'.join(rest)})"
+        for i, rest in sorted(by_initial.items())
+    )
     # Han first: in a text as in the branches, what is most frequent is tried first.
     runs = rf"[{HAN}]+|(?<![A-Za-z0-9])(?:{branches})|{_RUNS.pattern}"
-    return _SpanningTerms(re.compile(runs), first_words)
+    if from_han:
+        # A run of Han ends before a term that begins in Han.
+        han_first = f"(?i:{'|'.join(map(_term_pattern, from_han))})"
+        runs = rf"{han_first}|(?:(?!{han_first})[{HAN}])+|{runs}"
+    telling = {run[1 if PURE_HAN.match(term) else 0] for term in terms for run in [_RUNS.findall(term)]}
+    return _SpanningTerms(re.compile(runs), frozenset(telling))
 
 
 def _term_pattern(term: str) -> str:
@@ -86,15 +97,18 @@ def tokenize(
     engine: Engine = "rjieba",
     keep_stopwords: bool = True,
     stopwords: Collection[str] | None = None,
+    user_terms: Collection[str] = (),
 ) -> list[list[str]]:
     """One list of tokens per text, in order and as written: words, numbers and single marks, no white space.
 
     The Han characters of a text are exactly those of its tokens, in order. `engine` is "rjieba" or the slower
-    reference "jieba"; both use the lexicon as user dictionary and give the same Han tokens. With
-    `keep_stopwords=False` the words of `stopwords` (default: the project's list) are left out. A missing
+    reference "jieba"; both use the lexicon and `user_terms` as user dictionary and give the same Han tokens.
+    With `keep_stopwords=False` the words of `stopwords` (default: the project's list) are left out. A missing
     text (None, NaN) has no tokens. Raises UserError for a single string and for an item that is no text.
     """
-    tokens = _Reader(load_segmenter(engine)).read(text_list(texts))
+    tokens = _Reader(load_segmenter(engine, user_terms=user_terms), user_term_key(user_terms)).read(
+        text_list(texts)
+    )
     if keep_stopwords:
         return tokens
     stops = load_stopwords() if stopwords is None else stopwords
@@ -125,12 +139,12 @@ def is_missing(text: Any) -> bool:
 class _Reader:
     """One call of `tokenize`: texts in small batches, and what has been learned about runs so far."""
 
-    def __init__(self, segmenter: Segmenter) -> None:
+    def __init__(self, segmenter: Segmenter, user_terms: tuple[str, ...]) -> None:
         self._segmenter = segmenter
-        self._spanning = _spanning_terms()
-        #: The words of every run met so far, and those of the runs that may begin a spanning term.
+        self._spanning = _spanning_terms(user_terms)
+        #: The words of every run met so far, and those of the runs that may belong to a spanning term.
         self._words_of: dict[str, Sequence[str]] = {}
-        self._first_runs: set[str] = set()
+        self._telling_runs: set[str] = set()
 
     def read(self, texts: Sequence[str]) -> list[list[str]]:
         tokens: list[list[str]] = []
@@ -142,20 +156,22 @@ class _Reader:
     def _runs(self, texts: Sequence[str]) -> list[list[str]]:
         text_runs = list(map(_RUNS.findall, texts))
         self._learn(text_runs)
-        read_again = [row for row, runs in enumerate(text_runs) if not self._first_runs.isdisjoint(runs)]
+        read_again = [row for row, runs in enumerate(text_runs) if not self._telling_runs.isdisjoint(runs)]
         for row in read_again:
             text_runs[row] = self._spanning.runs.findall(texts[row])
         self._learn([text_runs[row] for row in read_again])
         return text_runs
 
     def _learn(self, text_runs: Iterable[Sequence[str]]) -> None:
-        """Cut the runs that have not been met, and note those that may begin a spanning term."""
+        """Cut the runs that have not been met, and note those that may belong to a spanning term."""
         new = set(chain.from_iterable(text_runs)).difference(self._words_of)
-        # The first character decides: runs that begin in Han are purely Han, all others need no cutting.
-        to_cut = [run for run in new if len(run) > 1 and "\u4e00" <= run[0] <= "\u9fd5"]
+        # Runs that begin in Han are purely Han, but for terms such as 山系outdoor; all others need no cutting.
+        to_cut = [
+            run for run in new if len(run) > 1 and "\u4e00" <= run[0] <= "\u9fd5" and PURE_HAN.fullmatch(run)
+        ]
         self._words_of.update((run, (run,)) for run in new)
         self._words_of.update(zip(to_cut, self._segmenter.cut_runs(to_cut), strict=True))
-        self._first_runs.update(run for run in new if run.lower() in self._spanning.first_words)
+        self._telling_runs.update(run for run in new if run.lower() in self._spanning.telling_runs)
 
 
 @lru_cache(maxsize=131_072)
@@ -171,15 +187,19 @@ def is_content_form(word: str) -> bool:
 
 
 def content_tokens(
-    texts: Iterable[str], stopwords: Collection[str] | None = None, *, engine: Engine = "rjieba"
+    texts: Iterable[str],
+    stopwords: Collection[str] | None = None,
+    *,
+    engine: Engine = "rjieba",
+    user_terms: Collection[str] = (),
 ) -> list[list[str]]:
     """One list of content words per text, in order, repeats kept, in normal form (so OOTD and ootd are one).
 
     Without stopwords (default: the project's list), single characters, numbers with or without a measure,
-    punctuation, emoji and anything longer than `MAX_WORD_CHARS`.
+    punctuation, emoji and anything longer than `MAX_WORD_CHARS`. `engine` and `user_terms` as for `tokenize`.
     """
     stops = load_stopwords() if stopwords is None else stopwords
-    tokens = tokenize(texts, engine=engine)
+    tokens = tokenize(texts, engine=engine, user_terms=user_terms)
     # Each distinct token is normalised and judged once.
     kept: dict[str, str] = {}
     for token in set(chain.from_iterable(tokens)):

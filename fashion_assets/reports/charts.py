@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fashion_assets.reports.png_charts import (
     bar_chart_png,
+    burst_chart_png,
+    epoch_chart_png,
     histogram_png,
     png_markdown,
     share_chart_png,
@@ -14,6 +16,8 @@ from fashion_assets.reports.svg_charts import bar_chart_svg, share_chart_svg, si
 __all__ = [
     "bar_chart_png",
     "bar_chart_svg",
+    "burst_chart_png",
+    "epoch_chart_png",
     "histogram_png",
     "png_markdown",
     "share_chart_png",

@@ -188,6 +188,27 @@ def silhouette_chart_png(
     return _to_png(figure)
 
 
+def epoch_chart_png(
+    epochs: pd.DataFrame, title: str = "", *, width: float = 640, height: float = 340
+) -> bytes:
+    """Training by epoch: losses and F1; columns `Epoch`, `Train Loss`, `Val Loss`, `F1 Score`."""
+    from matplotlib.ticker import MaxNLocator
+
+    if epochs.empty:
+        return _nothing(width, height, title, "No epoch was trained.")
+    figure, axes = _blank(width, height, title)
+    for slot, name in enumerate(("Train Loss", "Val Loss", "F1 Score")):
+        axes.plot(
+            epochs["Epoch"], epochs[name], color=LIGHT[slot], marker=MATPLOTLIB_MARKERS[slot], label=name
+        )
+    axes.grid(axis="y", color=_RULE)
+    axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("epoch", color=_MUTED, fontsize=9)
+    axes.legend(frameon=False, fontsize=9)
+    return _to_png(figure)
+
+
 def histogram_png(
     values: npt.ArrayLike,
     title: str = "",
@@ -247,6 +268,47 @@ def bar_chart_png(
     axes.set_xlim(0, (max([*numbers, 0.0]) or 1.0) * 1.14)
     axes.set_xticks([tick for tick in nice_ticks(0, axes.get_xlim()[1], 4) if tick <= axes.get_xlim()[1]])
     axes.xaxis.set_major_formatter(lambda value, _: percent(value, 0) if as_percent else quantity(value))
+    axes.grid(axis="x", color=_RULE)
+    axes.margins(y=0.02)
+    return _to_png(figure)
+
+
+def burst_chart_png(
+    bursts: pd.DataFrame,
+    months: Sequence[str],
+    *,
+    top: int = 15,
+    width: float = 760,
+    row_height: float = 24,
+) -> bytes:
+    """The heaviest bursts as bars over the months, in the order of their beginning, each with its weight.
+
+    ``bursts`` has keyword, first, last (months) and weight, as `trends.keyword_bursts.list_bursts` gives them.
+    """
+    title = "Bursts of keywords, with their weight"
+    if not len(bursts):
+        return _nothing(width, 120, title, "No keyword bursts.")
+    shown = bursts.nlargest(top, "weight").sort_values(["first", "last", "keyword"])
+    place = {month: index for index, month in enumerate(months)}
+    begins = shown["first"].map(place).to_numpy(dtype=np.float64)
+    lengths = shown["last"].map(place).to_numpy(dtype=np.float64) - begins + 1
+    figure, axes = _blank(width, max(120.0, len(shown) * row_height + 70), title)
+    rows = np.arange(len(shown))[::-1]
+    bars = axes.barh(rows, lengths, left=begins - 0.5, height=0.62, color=LIGHT[0])
+    axes.bar_label(bars, [quantity(weight) for weight in shown["weight"]], padding=4, fontsize=9, color=_INK)
+    font = find_han_font()
+    drawn = [
+        readable_label(clip(keyword, LABEL_CHARACTERS), f"row {i + 1}", font)
+        for i, keyword in enumerate(shown["keyword"])
+    ]
+    axes.set_yticks(rows, drawn)
+    for tick, label in zip(axes.get_yticklabels(), drawn, strict=True):
+        tick.set(parse_math=False, color=_INK, **_text_font(label))
+        tick.set_fontsize(9.5)
+    # Room for the weight beside a burst that ends in the newest month.
+    axes.set_xlim(-0.5, (len(months) - 0.5) * 1.08)
+    positions = np.arange(len(months))[:: -max(1, math.ceil(len(months) / 10))][::-1]
+    axes.set_xticks(positions, [months[index] for index in positions])
     axes.grid(axis="x", color=_RULE)
     axes.margins(y=0.02)
     return _to_png(figure)

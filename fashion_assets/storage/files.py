@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -73,6 +73,23 @@ def write_parquet_atomic(path: Path, table: pa.Table) -> None:
     import pyarrow.parquet as pq
 
     write_atomic(path, lambda handle: pq.write_table(table, handle, compression="zstd"))
+
+
+def write_parquet_stream_atomic(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+    """Put ``tables``, all of ``schema``, below each other at ``path`` as Parquet (zstd), all or nothing.
+
+    Each table is written before the next is asked for, as a row group of its own (empty ones are left out).
+    An iterator that raises leaves what was at ``path``.
+    """
+    import pyarrow.parquet as pq
+
+    def write(handle: IO[bytes]) -> None:
+        with pq.ParquetWriter(handle, schema, compression="zstd") as writer:
+            for table in tables:
+                if table.num_rows:
+                    writer.write_table(table)
+
+    write_atomic(path, write)
 
 
 def file_digest(path: Path) -> str:

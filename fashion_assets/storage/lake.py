@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fashion_assets.storage.errors import UserError
-from fashion_assets.storage.files import write_parquet_atomic
+from fashion_assets.storage.files import write_parquet_atomic, write_parquet_stream_atomic
 from fashion_assets.storage.months import month_of_key
+from fashion_assets.storage.tables import TableStream
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+#: Rows of a batch: 20,000 posts with their words are some 50 MB as Python objects, and enough for a batch's
+#: fixed costs to vanish.
+BATCH_ROWS = 20_000
+
+#: Bytes of each column that are read ahead. Without it Arrow loads a column's whole row group, which in a
+#: file that was written at once is the whole month.
+_READ_AHEAD = 1 << 20
 
 
 class MissingMonthsError(UserError):
@@ -50,21 +60,48 @@ class Lake:
         write_parquet_atomic(path, table)
         return path
 
+    def write_stream(self, asset: str, partition: str | None, stream: TableStream) -> Path:
+        """Store the parts of ``stream`` as one table, atomically, each before the next is made; its path.
+
+        A stream that raises leaves the table that was there.
+        """
+        path = self.path(asset, partition)
+        write_parquet_stream_atomic(path, stream.schema, stream.tables(asset))
+        return path
+
     def read(self, asset: str, partition: str | None = None, columns: list[str] | None = None) -> pa.Table:
         """The stored table. Raises MissingMonthsError (a UserError) if it was never materialised."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        path = self.path(asset, partition)
-        if not path.exists():
-            raise MissingMonthsError(asset, [path.stem], self.root)
+        path = self._stored(asset, partition)
         try:
             return pq.read_table(path, columns=columns, partitioning=None)
         except (pa.ArrowInvalid, OSError) as fault:
-            raise UserError(
-                f"{path} cannot be read ({str(fault).splitlines()[0]}); the file is damaged: delete it and "
-                f"materialise {asset} {path.stem} again"
-            ) from fault
+            raise _damaged(asset, path, fault) from fault
+
+    def batches(
+        self,
+        asset: str,
+        partition: str | None = None,
+        columns: list[str] | None = None,
+        rows: int = BATCH_ROWS,
+    ) -> Iterator[pa.RecordBatch]:
+        """The stored table in order, at most ``rows`` rows at a time, without ever holding all of it.
+
+        Raises MissingMonthsError at once if it was never materialised, UserError if the file is damaged or
+        lacks one of ``columns``.
+        """
+        path = self._stored(asset, partition)
+        if rows < 1:
+            raise UserError(f"rows is {rows}; a batch has at least one row")
+        return _read_batches(asset, path, columns, rows)
+
+    def row_count(self, asset: str, partition: str | None = None) -> int:
+        """Rows of a stored table, read from its footer alone. Raises UserError as `read` does."""
+        import pyarrow.parquet as pq
+
+        return int(pq.read_metadata(self._stored(asset, partition)).num_rows)
 
     def read_months(self, asset: str, months: Iterable[str]) -> dict[str, pa.Table]:
         """A dict month -> table, also for one month. Raises MissingMonthsError naming every absent month."""
@@ -73,6 +110,12 @@ class Lake:
         if missing:
             raise MissingMonthsError(asset, missing, self.root)
         return {month: self.read(asset, month) for month in wanted}
+
+    def _stored(self, asset: str, partition: str | None) -> Path:
+        path = self.path(asset, partition)
+        if not path.exists():
+            raise MissingMonthsError(asset, [path.stem], self.root)
+        return path
 
     def months(self, asset: str) -> list[str]:
         """The months of ``asset`` that are stored, oldest first."""
@@ -83,3 +126,27 @@ class Lake:
             except UserError:
                 continue
         return sorted(found)
+
+
+def _read_batches(asset: str, path: Path, columns: list[str] | None, rows: int) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path, buffer_size=_READ_AHEAD, pre_buffer=False) as file:
+            absent = [column for column in columns or [] if column not in file.schema_arrow.names]
+            if absent:
+                raise UserError(
+                    f"{path} lacks the column(s) {', '.join(absent)}; it has {file.schema_arrow.names}"
+                )
+            # One thread: several decode columns side by side and hold each whole.
+            yield from file.iter_batches(batch_size=rows, columns=columns, use_threads=False)
+    except (pa.ArrowInvalid, OSError) as fault:
+        raise _damaged(asset, path, fault) from fault
+
+
+def _damaged(asset: str, path: Path, fault: Exception) -> UserError:
+    return UserError(
+        f"{path} cannot be read ({str(fault).splitlines()[0]}); the file is damaged: delete it and "
+        f"materialise {asset} {path.stem} again"
+    )

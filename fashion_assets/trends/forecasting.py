@@ -93,24 +93,7 @@ def forecast(
     ``note`` says what cannot be known, such as a yearly season from under two years. Raises UserError for
     what ``read_series`` refuses, and for a horizon under 1.
     """
-    _check(horizon, level)
-    tables = []
-    for one in read_series(series, freq):
-        past = _rolling_origins(one, horizon)
-        model = past.chosen()
-        mean = all_forecasts(one.values, horizon, one.season, past.seasonal)[model]
-        width = _widths(past.pairs[model], horizon, level)
-        low, high = (np.clip(edge, *bounds) if bounds else edge for edge in (mean - width, mean + width))
-        mean = np.clip(mean, *bounds) if bounds else mean
-        columns = {
-            "series_id": one.series_id,
-            "date": one.future(horizon),
-            "mean": mean,
-            "lo": low,
-            "hi": high,
-        }
-        tables.append(pd.DataFrame({**columns, "model": model, "note": past.note}))
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=FORECAST_COLUMNS)
+    return forecast_and_backtest(series, horizon, freq, level=level, bounds=bounds)[0]
 
 
 def backtest(
@@ -130,26 +113,62 @@ def backtest(
     past is too short. The chosen model's figures are of the origins that chose it, so a little better than
     the future will be.
     """
+    return forecast_and_backtest(series, horizon, freq, level=level)[1]
+
+
+def forecast_and_backtest(
+    series: pd.DataFrame,
+    horizon: int,
+    freq: str | None = None,
+    *,
+    level: float = INTERVAL_LEVEL,
+    bounds: tuple[float, float] | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What ``forecast`` and ``backtest`` return, each series' past gone through once."""
     _check(horizon, level)
-    rows = []
+    tables: list[pd.DataFrame] = []
+    rows: list[dict[str, object]] = []
     for one in read_series(series, freq):
         past = _rolling_origins(one, horizon)
-        chosen = past.chosen()
-        for model, pairs in past.pairs.items():
-            rows.append(
-                {
-                    "series_id": one.series_id,
-                    "model": model,
-                    "mase": past.mase(model),
-                    "smape": _smape(pairs),
-                    "coverage": _coverage(pairs, level),
-                    "n_origins": len(pairs),
-                    "horizon": max((len(truth) for _, truth in pairs), default=0),
-                    "chosen": model == chosen,
-                    "note": past.note,
-                }
-            )
-    return pd.DataFrame(rows, columns=BACKTEST_COLUMNS)
+        model = past.chosen()
+        tables.append(_future(one, past, model, horizon, level, bounds))
+        rows += _figures(one, past, model, level)
+    future = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=FORECAST_COLUMNS)
+    return future, pd.DataFrame(rows, columns=BACKTEST_COLUMNS)
+
+
+def _future(
+    one: Series, past: _Past, model: str, horizon: int, level: float, bounds: tuple[float, float] | None
+) -> pd.DataFrame:
+    mean = all_forecasts(one.values, horizon, one.season, past.seasonal)[model]
+    width = _widths(past.pairs[model], horizon, level)
+    low, high = (np.clip(edge, *bounds) if bounds else edge for edge in (mean - width, mean + width))
+    mean = np.clip(mean, *bounds) if bounds else mean
+    columns = {
+        "series_id": one.series_id,
+        "date": one.future(horizon),
+        "mean": mean,
+        "lo": low,
+        "hi": high,
+    }
+    return pd.DataFrame({**columns, "model": model, "note": past.note})
+
+
+def _figures(one: Series, past: _Past, chosen: str, level: float) -> list[dict[str, object]]:
+    return [
+        {
+            "series_id": one.series_id,
+            "model": model,
+            "mase": past.mase(model),
+            "smape": _smape(pairs),
+            "coverage": _coverage(pairs, level),
+            "n_origins": len(pairs),
+            "horizon": max((len(truth) for _, truth in pairs), default=0),
+            "chosen": model == chosen,
+            "note": past.note,
+        }
+        for model, pairs in past.pairs.items()
+    ]
 
 
 def _check(horizon: int, level: float) -> None:

@@ -38,8 +38,18 @@ KEYWORD_TRENDS = pa.schema(
         ("series_id", pa.string()),
         ("keyword", pa.string()),
         ("facet", pa.string()),
-        ("posts", pa.int64()),  # null in forecast rows
-        ("month_posts", pa.int64()),  # all posts of the month
+        ("first_seen", pa.string()),  # first month with a post that names the keyword
+        ("months_seen", pa.int32()),  # months with such a post
+        ("has_forecast", pa.bool_()),  # whether the keyword is named often enough; see tables.keyword_trends
+        # Null in forecast rows, from here to burst_weight.
+        ("posts", pa.int64()),
+        ("month_posts", pa.int64()),  # all posts of the month; posts of the same text are one
+        ("engagement_likes", pa.float64()),  # winsorised mean over the posts; null: known of none
+        ("engagement_collects", pa.float64()),
+        ("log_odds", pa.float64()),  # of the month against the others; null: one month only, or no posts
+        ("log_odds_z", pa.float64()),
+        ("burst_level", pa.int8()),  # 1 in a burst, else 0
+        ("burst_weight", pa.float64()),  # of the burst that the month belongs to, else 0
         *_SERIES_END,
     ]
 )

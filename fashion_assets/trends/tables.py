@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+from pandas.api.extensions import ExtensionArray
 
-from fashion_assets.trends.forecasting import backtest, forecast
+from fashion_assets.trends.forecasting import forecast_and_backtest
+from fashion_assets.trends.keyword_counts import KeywordCounts
 from fashion_assets.trends.lifecycle import life_cycle
 from fashion_assets.trends.schemas import KEYWORD_TRENDS, STYLE_TRENDS
-from fashion_assets.trends.series import MIN_KEYWORD_POSTS, keyword_series, style_series
+from fashion_assets.trends.series import keyword_series, style_series
 
 # A quarter: what can be bought and shot before the next look at the data.
 HORIZON_MONTHS = 3
+# Below about five posts a month a count is mostly chance (the usual rule for expected counts), and so would be
+# its forecast.
+MIN_FORECAST_POSTS = 5.0
+# A forecast with its backtest takes some 20 ms; nobody reads more curves than these.
+MAX_FORECASTS = 200
 
 
 def style_trends(
@@ -21,56 +32,102 @@ def style_trends(
     """``STYLE_TRENDS``: per style the observed months, then ``horizon`` forecast months; see
     ``style_series``.
     """
-    return _trend_table(style_series(profiles, months), STYLE_TRENDS.names, ["style_id", "name"], horizon)
+    series = style_series(profiles, months)
+    return _trend_table(series, STYLE_TRENDS, ["style_id", "name"], series["series_id"].unique(), horizon)
 
 
 def keyword_trends(
-    keywords: pd.DataFrame,
-    months: Sequence[str],
-    min_posts: int = MIN_KEYWORD_POSTS,
+    counts: KeywordCounts,
     horizon: int = HORIZON_MONTHS,
+    *,
+    min_forecast_posts: float = MIN_FORECAST_POSTS,
+    max_forecasts: int = MAX_FORECASTS,
 ) -> pd.DataFrame:
-    """``KEYWORD_TRENDS``: per keyword the observed months, then ``horizon`` forecast months; see
-    ``keyword_series``.
+    """``KEYWORD_TRENDS``: per keyword the observed months, see ``keyword_series``, then ``horizon`` forecast
+    months if has_forecast.
+
+    has_forecast: the keyword is named by at least ``min_forecast_posts`` posts in the mean month with posts,
+    and is among the ``max_forecasts`` keywords with the most posts (of equal ones, the first by name).
     """
-    return _trend_table(
-        keyword_series(keywords, months, min_posts), KEYWORD_TRENDS.names, ["keyword", "facet"], horizon
-    )
+    total = counts.posts.sum(axis=1)
+    most = np.argsort(-total, kind="stable")[:max_forecasts]
+    often = most[total[most] >= min_forecast_posts * (counts.month_posts > 0).sum()]
+    has_forecast = np.zeros(len(total), dtype=bool)
+    has_forecast[often] = True
+    series = keyword_series(counts)
+    series["has_forecast"] = np.repeat(has_forecast, len(counts.months))
+    ids = series.loc[series["has_forecast"], "series_id"].unique()
+    keys = ["keyword", "facet", "first_seen", "months_seen", "has_forecast"]
+    return _trend_table(series, KEYWORD_TRENDS, keys, ids, horizon)
 
 
-def _trend_table(series: pd.DataFrame, columns: list[str], keys: list[str], horizon: int) -> pd.DataFrame:
-    if series.empty:
-        return pd.DataFrame(columns=columns)
-    values = series.rename(columns={"share": "value"})[["series_id", "month", "value"]]
+def _trend_table(
+    series: pd.DataFrame,
+    schema: pa.Schema,
+    keys: list[str],
+    forecast_ids: npt.NDArray[np.object_],
+    horizon: int,
+) -> pd.DataFrame:
+    """The observed rows of ``series``, forecast rows of ``forecast_ids`` and the stage of all, in ``schema``."""
     # Months without any post at the end have no share: the forecast starts before them and is shown after
     # them.
     known = series.loc[series["month_posts"] > 0, "month"]
     if known.empty:
-        return pd.DataFrame(columns=columns)
-    blind = series["month"].gt(known.max()).groupby(series["series_id"]).sum().max()
-    future = forecast(values, horizon + int(blind), "M", bounds=(0.0, 1.0))
-    future = future.groupby("series_id", sort=False).tail(horizon)
-    figures = backtest(values, horizon, "M")
-    future = future.merge(
-        figures[figures["chosen"]].drop(columns=["chosen", "note"]), on=["series_id", "model"], how="left"
-    )
-    future["month"] = future["date"].dt.strftime("%Y-%m")
-    future = future.rename(columns={"mean": "share", "lo": "low", "hi": "high"})
-    future = future.merge(series[["series_id", *keys]].drop_duplicates("series_id"), on="series_id")
+        return pd.DataFrame(columns=schema.names)
+    future = _future_rows(series[series["series_id"].isin(forecast_ids)], keys, known.max(), horizon)
     stages = life_cycle(series)
-    order = {name: position for position, name in enumerate(stages["series_id"])}
-    both = [
-        table.reindex(columns=[*columns]).astype(object)
-        for table in (series.assign(kind="observed"), future.assign(kind="forecast"))
+    ids = pd.Index(stages["series_id"])
+    both = (series, future)
+    owner = np.concatenate([ids.get_indexer(pd.Index(rows["series_id"])) for rows in both])
+    months = pd.factorize(np.concatenate([rows["month"].to_numpy(dtype=object) for rows in both]), sort=True)[
+        0
     ]
-    table = (
-        pd.concat(both, ignore_index=True).drop(columns=["stage", "evidence"]).merge(stages, on="series_id")
+    order = np.lexsort((months, owner))
+    columns = {field.name: _column(field, both, order) for field in schema}
+    columns["kind"] = np.repeat(np.array(["observed", "forecast"], dtype=object), [*map(len, both)])[order]
+    for name in ("stage", "evidence"):
+        columns[name] = stages[name].to_numpy(dtype=object)[owner[order]]
+    # Without copy=False pandas stacks the columns of a type, at twice the memory.
+    return pd.DataFrame(columns, copy=False)
+
+
+def _future_rows(series: pd.DataFrame, keys: list[str], last_known: str, horizon: int) -> pd.DataFrame:
+    """series_id, the ``keys``, month, share, low, high, model, note and the figures of its backtest."""
+    values = series.rename(columns={"share": "value"})[["series_id", "month", "value"]]
+    blind = series.loc[series["month"] > last_known, "month"].nunique()
+    future, figures = forecast_and_backtest(values, horizon + blind, "M", bounds=(0.0, 1.0))
+    future = future.groupby("series_id", sort=False).tail(horizon)
+    figures = figures[figures["chosen"].astype(bool)].drop(columns=["chosen", "note"])
+    future = future.merge(figures, on=["series_id", "model"], how="left")
+    future["month"] = pd.to_datetime(future["date"]).dt.strftime("%Y-%m")
+    future = future.rename(columns={"mean": "share", "lo": "low", "hi": "high"})
+    return future.merge(series[["series_id", *keys]].drop_duplicates("series_id"), on="series_id")
+
+
+def _column(
+    field: pa.Field, parts: Sequence[pd.DataFrame], order: npt.NDArray[np.intp]
+) -> npt.NDArray[Any] | ExtensionArray:
+    """The column of the parts below each other, taken in ``order``; missing where a part lacks it.
+
+    Put together by hand: ``pd.concat`` takes ten seconds over three million rows.
+    """
+    held = np.repeat([field.name in part for part in parts], [len(part) for part in parts])[order]
+    if pa.types.is_integer(field.type):
+        # With a mask: a count that is unknown is no float.
+        return pd.arrays.IntegerArray(_stacked(field.name, parts, np.int64, 0)[order], ~held)
+    if pa.types.is_floating(field.type):
+        return _stacked(field.name, parts, np.float64, np.nan)[order]
+    if pa.types.is_boolean(field.type):
+        return _stacked(field.name, parts, np.bool_, False)[order]
+    return _stacked(field.name, parts, np.object_, None)[order]
+
+
+def _stacked(
+    name: str, parts: Sequence[pd.DataFrame], dtype: npt.DTypeLike, missing: object
+) -> npt.NDArray[Any]:
+    return np.concatenate(
+        [
+            np.asarray(part[name], dtype=dtype) if name in part else np.full(len(part), missing, dtype=dtype)
+            for part in parts
+        ]
     )
-    table = table.assign(_order=table["series_id"].map(order)).sort_values(
-        ["_order", "month"], kind="stable", ignore_index=True
-    )
-    counts = [name for name in ("n_posts", "posts", "month_posts") if name in columns]
-    table[counts] = table[counts].astype("Int64")
-    numbers = ["share", "low", "high", "mase", "smape", "coverage"]
-    table[numbers] = table[numbers].astype("float64")
-    return table[columns]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +42,16 @@ class Series:
             return [last + pd.DateOffset(months=step) for step in range(1, horizon + 1)]
         days = 7 if self.freq == "W" else 1
         return [last + pd.Timedelta(days=days * step) for step in range(1, horizon + 1)]
+
+
+def checked_months(months: Sequence[str]) -> list[str]:
+    """The months as a list; raises UserError unless there is one at least and all are different and in order."""
+    found = list(months)
+    if not found or found != sorted(set(found)):
+        raise UserError(
+            f"the months {', '.join(found[:6]) or '(none)'} must be at least one, different and in order"
+        )
+    return found
 
 
 def frequency_code(freq: str | None, dates: pd.Series) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -9,8 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from fashion_assets.defs.io_managers import LakeIOManager, as_arrow
+from fashion_assets.defs.io_managers import LakeIOManager, to_frame
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.lake import Lake
+from fashion_assets.storage.tables import TableStream, as_arrow
 
 MONTHS = dg.MonthlyPartitionsDefinition(start_date="2024-01-01", end_date="2024-05-01")
 SCHEMA = pa.schema([("post_id", pa.string()), ("likes", pa.int64()), ("tags", pa.list_(pa.string()))])
@@ -100,3 +103,53 @@ def test_a_column_that_is_missing_or_of_another_type_is_named() -> None:
         as_arrow(pd.DataFrame({"post_id": []}), SCHEMA, "posts")
     with pytest.raises(UserError, match="does not fit its schema"):
         as_arrow(pd.DataFrame({"post_id": ["a"], "likes": ["many"], "tags": [[]]}), SCHEMA, "posts")
+
+
+def stream_posts(root: Path, stream: TableStream) -> dg.ExecuteInProcessResult:
+    @dg.asset(name="posts", partitions_def=MONTHS)
+    def streamed() -> dg.MaterializeResult:
+        return dg.MaterializeResult(value=stream, metadata={"posts": "many"})
+
+    manager = LakeIOManager(root, {"posts": SCHEMA})
+    return dg.materialize([streamed], partition_key="2024-02-01", resources={"io_manager": manager})
+
+
+def frames(fail: bool = False) -> Iterator[pd.DataFrame]:
+    yield pd.DataFrame({"tags": [["裙"], []], "post_id": ["a", "b"], "likes": [None, 3]})
+    yield pd.DataFrame({"tags": [["裤"]], "post_id": ["c"], "likes": [4]})
+    if fail:
+        raise OSError("the reader failed")
+
+
+def test_a_stream_is_stored_and_counted_like_a_frame(tmp_path: Path) -> None:
+    made = stream_posts(tmp_path, TableStream(SCHEMA, frames(), lambda: {"top": "裙"}))
+    [materialization] = made.asset_materializations_for_node("posts")
+    metadata = materialization.metadata
+    assert metadata["dagster/row_count"].value == 3
+    assert [column.name for column in metadata["dagster/column_schema"].value.columns] == SCHEMA.names
+    assert (metadata["top"].value, metadata["posts"].value) == ("裙", "many")
+    table = Lake(tmp_path).read("posts", "2024-02")
+    assert table.to_pydict() == {
+        "post_id": ["a", "b", "c"],
+        "likes": [None, 3, 4],
+        "tags": [["裙"], [], ["裤"]],
+    }
+
+
+def test_a_failing_stream_leaves_the_month_that_was_there(tmp_path: Path) -> None:
+    stream_posts(tmp_path, TableStream(SCHEMA, frames()))
+    with pytest.raises(OSError, match="the reader failed"):
+        stream_posts(tmp_path, TableStream(SCHEMA, frames(fail=True)))
+    assert Lake(tmp_path).read("posts", "2024-02").num_rows == 3
+
+
+def test_a_stream_of_another_schema_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="posts is streamed in another schema"):
+        stream_posts(tmp_path, TableStream(pa.schema([("post_id", pa.string())]), frames()))
+
+
+def test_a_batch_becomes_a_frame_like_its_table() -> None:
+    table = as_arrow(next(frames()), SCHEMA)
+    [batch] = table.to_batches()
+    pd.testing.assert_frame_equal(to_frame(batch), to_frame(table))
+    assert to_frame(batch)["tags"].tolist() == [["裙"], []]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from fashion_assets.keywords.extract import extract_keywords, keywords_by_post, split_tags
 from fashion_assets.keywords.facets import class_tfidf, facet_counts, top_keywords
+from fashion_assets.keywords.from_files import keywords_of_crawl_file
 from fashion_assets.keywords.schemas import FASHION_KEYWORDS
 from fashion_assets.keywords.scorers import KeywordScorer, LexiconScorer
 from fashion_assets.storage.errors import UserError
@@ -91,6 +93,16 @@ def test_lines_for_the_command_line() -> None:
     assert [line["keywords"] for line in lines] == extract_keywords(cleaned_posts())["keywords"].tolist()
     text_only = pd.DataFrame({"post_id": [7], "text": ["新中式穿搭 & 旗袍"]})
     assert list(keywords_by_post(text_only)) == [{"post_id": "7", "keywords": ["新中式穿搭", "旗袍"]}]
+
+
+def test_a_crawl_file_with_a_scorer_and_words_of_the_user(tmp_path: Path) -> None:
+    crawl = tmp_path / "crawl.csv"
+    crawl.write_text(
+        "post_id,post_title,post_content,post_tag\np1,芝麻街邻居卫衣,大衣,#复古\n", encoding="utf-8"
+    )
+    assert list(keywords_of_crawl_file(crawl)) == [{"post_id": "p1", "keywords": ["卫衣", "大衣", "复古"]}]
+    scored = keywords_of_crawl_file(crawl, CountingScorer(), user_terms=["芝麻街邻居"])
+    assert list(scored) == [{"post_id": "p1", "keywords": ["芝麻街邻居"]}]
 
 
 def test_missing_columns_are_named() -> None:

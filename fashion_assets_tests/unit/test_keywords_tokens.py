@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 
 from fashion_assets.keywords.lexicon import load_lexicon
 from fashion_assets.keywords.normalise import normalise_word
-from fashion_assets.keywords.segmenters import HAN, PURE_HAN, load_segmenter, user_words
+from fashion_assets.keywords.segmenters import (
+    CACHED_USER_SEGMENTERS,
+    HAN,
+    PURE_HAN,
+    load_segmenter,
+    user_words,
+)
 from fashion_assets.keywords.stopwords import load_stopwords
 from fashion_assets.keywords.tokens import MAX_WORD_CHARS, content_tokens, tokenize
 from fashion_assets.storage.errors import UserError
@@ -157,6 +163,69 @@ def test_both_engines_give_the_same_tokens() -> None:
 def test_both_engines_agree_on_terms_in_a_row(terms: list[str]) -> None:
     text = "".join(terms)
     assert tokenize([text], engine="jieba") == tokenize([text])
+
+
+#: Terms that neither jieba nor the lexicon holds: new characters together, a join of known words, Latin and
+#: Chinese in either order, a space.
+USER_TERMS = ("法拉德霓", "多巴胺老钱毛衣", "q衣", "山系outdoor", "quiet luxe", "の日常", "美&白")
+
+
+@pytest.mark.parametrize("term", USER_TERMS)
+@pytest.mark.parametrize(
+    "frame", ["{}", "今天的{}真好看", "最爱{}了", "#{} #日常", "我{}我快乐", "爱 {} t恤"]
+)
+@pytest.mark.parametrize("engine", ["rjieba", "jieba"])
+def test_user_terms_stay_whole_and_only_where_they_are_given(term: str, frame: str, engine: str) -> None:
+    text = frame.format(term)
+    before = tokenize([text], engine=engine)[0]  # type: ignore[arg-type]
+    assert term in tokenize([text], engine=engine, user_terms=USER_TERMS)[0]  # type: ignore[arg-type]
+    assert term not in before
+    assert tokenize([text], engine=engine)[0] == before  # type: ignore[arg-type]
+    others = [other for other in USER_TERMS if other != term]
+    assert term not in tokenize([text], engine=engine, user_terms=others)[0]  # type: ignore[arg-type]
+
+
+def test_user_terms_are_taken_in_normal_form_and_kept_as_written() -> None:
+    terms = {"ＱＵＩＥＴ  luxe", "山系ＯＵＴＤＯＯＲ", "Q衣", ""}
+    text = "Quiet  LUXE和山系Outdoor，q衣q弹"
+    assert tokenize([text], user_terms=terms)[0][:5] == ["Quiet  LUXE", "和", "山系Outdoor", "，", "q衣"]
+    assert content_tokens([text], user_terms=terms)[0][:3] == ["quiet luxe", "山系outdoor", "q衣"]
+    # Not inside a longer Latin word.
+    assert "山系outdoor" not in tokenize(["山系outdoors"], user_terms=terms)[0]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(POST_TEXT, max_size=3), st.lists(st.one_of(POST_TEXT, st.sampled_from(USER_TERMS)), max_size=4)
+)
+def test_any_user_terms_leave_the_text_as_it_is(texts: list[str], terms: list[str]) -> None:
+    for text, line in zip(texts, tokenize(texts, user_terms=terms), strict=True):
+        assert without_space("".join(line)) == without_space(text)
+
+
+def test_segmenters_are_shared_by_equal_terms_and_by_no_others() -> None:
+    one = load_segmenter(user_terms=["法拉德霓", "裙襬霓"])
+    assert load_segmenter(user_terms=("裙摆霓", "法拉德霓", "法拉德霓")) is one
+    assert load_segmenter(user_terms={"法拉德霓"}) is not one
+    assert load_segmenter() is load_segmenter(user_terms=["old school", ""]) is not one
+    for number in range(CACHED_USER_SEGMENTERS):
+        load_segmenter(user_terms=[f"霓{'裳' * (number + 2)}"])
+    assert load_segmenter(user_terms=["法拉德霓", "裙襬霓"]) is not one
+    assert one.knows("裙摆霓") and not load_segmenter().knows("裙摆霓")
+
+
+@pytest.mark.parametrize("engine", ["rjieba", "jieba"])
+def test_a_dictionary_knows_its_words_and_no_beginnings(engine: str) -> None:
+    segmenter = load_segmenter(engine)  # type: ignore[arg-type]
+    assert segmenter.knows("连衣裙") and segmenter.knows("美拉德")
+    assert not segmenter.knows("连衣裙霓") and not segmenter.knows("中华人民共和")
+
+
+def test_user_terms_that_are_none_are_refused() -> None:
+    with pytest.raises(UserError, match="the one string '美拉德'"):
+        tokenize(["穿搭"], user_terms="美拉德")
+    with pytest.raises(UserError, match="holds 3, a int"):
+        load_segmenter(user_terms=["美拉德", 3])  # type: ignore[list-item]
 
 
 def test_user_words_weigh_the_same_in_both_engines() -> None:

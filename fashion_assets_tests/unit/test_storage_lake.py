@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.lake import Lake, MissingMonthsError
+from fashion_assets.storage.tables import TableStream
 
 
 @pytest.fixture
@@ -44,3 +48,73 @@ def test_a_damaged_file_is_named_with_what_to_do(lake: Lake) -> None:
         UserError, match=r"2024-01\.parquet cannot be read.*delete it and materialise posts 2024-01"
     ):
         lake.read("posts", "2024-01")
+
+
+def test_batches_are_the_table_in_order(lake: Lake) -> None:
+    table = pa.table({"post_id": [str(at) for at in range(10)], "likes": range(10)})
+    lake.write("posts", "2024-05", table)
+    batches = list(lake.batches("posts", "2024-05", rows=4))
+    assert [batch.num_rows for batch in batches] == [4, 4, 2]
+    assert pa.Table.from_batches(batches).equals(table)
+    [batch] = lake.batches("posts", "2024-05", columns=["likes"])
+    assert batch.schema.names == ["likes"]
+
+
+def test_batches_of_what_is_missing_or_damaged_are_refused(lake: Lake) -> None:
+    with pytest.raises(MissingMonthsError, match="posts is missing 2024-02"):
+        lake.batches("posts", "2024-02")
+    with pytest.raises(UserError, match="a batch has at least one row"):
+        lake.batches("posts", "2024-01", rows=0)
+    with pytest.raises(UserError, match=r"lacks the column\(s\) likes; it has \['post_id'\]"):
+        list(lake.batches("posts", "2024-01", columns=["post_id", "likes"]))
+    path = lake.path("posts", "2024-01")
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(UserError, match="delete it and materialise posts 2024-01"):
+        list(lake.batches("posts", "2024-01"))
+
+
+STREAMED = pa.schema([("post_id", pa.string()), ("likes", pa.int64())])
+
+
+def test_a_stream_is_stored_as_one_table_part_by_part(lake: Lake) -> None:
+    parts = [
+        pd.DataFrame({"likes": [1, None], "post_id": ["a", "b"], "extra": [0, 0]}),
+        pa.table({"likes": pa.array([3], pa.int32()), "post_id": ["c"]}),
+        pa.record_batch({"post_id": ["d"], "likes": [4]}),
+        STREAMED.empty_table(),
+    ]
+    stream = TableStream(STREAMED, iter(parts))
+    path = lake.write_stream("posts", "2024-06", stream)
+    stored = lake.read("posts", "2024-06")
+    assert stored.schema.equals(STREAMED)
+    assert stored.to_pydict() == {"post_id": ["a", "b", "c", "d"], "likes": [1, None, 3, 4]}
+    assert stream.n_rows == 4
+    assert pq.ParquetFile(path).num_row_groups == 3
+
+
+def test_an_empty_stream_is_a_table_without_rows(lake: Lake) -> None:
+    lake.write_stream("posts", "2024-06", TableStream(STREAMED, []))
+    assert lake.read("posts", "2024-06").equals(STREAMED.empty_table())
+    assert list(lake.batches("posts", "2024-06")) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        (pa.table({"post_id": ["a"]}), r"posts lacks the column\(s\) likes"),
+        (pa.table({"post_id": ["a"], "likes": ["many"]}), "posts does not fit its schema"),
+        (pd.DataFrame({"post_id": ["a"], "likes": ["many"]}), "posts does not fit its schema"),
+        (OSError("the reader failed"), "the reader failed"),
+    ],
+)
+def test_a_stream_that_fails_leaves_the_old_table(lake: Lake, part: object, message: str) -> None:
+    def parts() -> Iterator[pa.Table]:
+        yield pa.table({"post_id": ["x"], "likes": [1]})
+        if isinstance(part, Exception):
+            raise part
+        yield part
+
+    with pytest.raises((UserError, OSError), match=message):
+        lake.write_stream("posts", "2024-01", TableStream(STREAMED, parts()))
+    assert lake.read("posts", "2024-01")["post_id"].to_pylist() == ["2024-01"]
+    assert [path.name for path in (lake.root / "posts").iterdir() if path.suffix == ".tmp"] == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,10 @@ from hypothesis import strategies as st
 
 from fashion_assets.storage.errors import UserError
 from fashion_assets.styles.proportions import two_share_z, wilson_interval
-from fashion_assets.trends.series import characteristic_keywords, keyword_series, log_odds_ratio, style_series
+from fashion_assets.trends.keyword_counts import count_keywords
+from fashion_assets.trends.log_odds import characteristic_keywords, log_odds_ratio
+from fashion_assets.trends.series import keyword_series, style_series
+from fashion_assets_tests.unit.keyword_posts import Post, counted, stored
 
 MONTHS = ["2024-01", "2024-02", "2024-03"]
 
@@ -19,18 +24,7 @@ def profiles(rows: list[tuple[str, int, str, int]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["month", "style_id", "name", "n_posts"])
 
 
-def keyword_rows(posts: list[tuple[str, list[tuple[str, str]]]]) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {
-                "post_id": f"p{index}",
-                "month": month,
-                "keywords": np.array([word for word, _ in words], dtype=object),
-                "facets": np.array([facet for _, facet in words], dtype=object),
-            }
-            for index, (month, words) in enumerate(posts)
-        ]
-    )
+DRESS, WIDE, HAT = ("连衣裙", "garment"), ("阔腿裤", "garment"), ("贝雷帽", "accessory")
 
 
 @given(st.integers(0, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -107,41 +101,139 @@ def test_no_profiles_give_an_empty_series() -> None:
     assert style_series(profiles([]), MONTHS).empty
 
 
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 50)), min_size=1, max_size=8))
+def test_the_z_of_many_shares_is_that_of_each(pairs: list[tuple[int, int]]) -> None:
+    hits, n = (np.array(column) for column in zip(*pairs, strict=True))
+    hits = np.minimum(hits, n)
+    together = two_share_z(hits, n, hits[::-1], n[::-1])
+    alone = [float(two_share_z(*each)) for each in zip(hits, n, hits[::-1], n[::-1], strict=True)]
+    assert together.tolist() == pytest.approx(alone)
+    assert together == pytest.approx(-together[::-1])
+
+
 def test_keyword_series_count_posts_not_mentions() -> None:
-    dress, wide = ("连衣裙", "garment"), ("阔腿裤", "garment")
     posts = (
-        [("2024-01", [dress, dress, wide])] * 3
-        + [("2024-01", [])]
-        + [("2024-03", [dress])] * 2
-        + [("2024-03", [wide])]
+        [Post("2024-01", [DRESS, DRESS, WIDE])] * 3
+        + [Post("2024-01")]
+        + [Post("2024-03", [DRESS])] * 2
+        + [Post("2024-03", [WIDE])]
     )
-    found = keyword_series(keyword_rows(posts), MONTHS, min_posts=5)
+    found = keyword_series(counted(posts, MONTHS, min_posts=5))
     assert found["keyword"].unique().tolist() == ["连衣裙"]  # 阔腿裤 is in four posts only
     assert found["posts"].tolist() == [3, 0, 2]
     assert found["month_posts"].tolist() == [4, 0, 3]
     assert found["share"].tolist()[0] == 0.75 and np.isnan(found["share"].tolist()[1])
     assert found["facet"].tolist() == ["garment"] * 3
+    assert found["first_seen"].tolist() == ["2024-01"] * 3 and found["months_seen"].tolist() == [2] * 3
 
 
 def test_the_facet_of_a_keyword_is_its_most_frequent_one_and_empty_if_it_has_none() -> None:
-    posts = [("2024-01", [("盐系", "style"), ("今天", "")])] * 3 + [("2024-01", [("盐系", "")])] * 5
-    found = keyword_series(keyword_rows(posts), ["2024-01"], min_posts=1).set_index("keyword")
+    posts = [Post("2024-01", [("盐系", "style"), ("今天", "")])] * 3 + [Post("2024-01", [("盐系", "")])] * 5
+    posts += [Post("2024-01", [("红", facet)]) for facet in ("pattern", "colour", "colour", "pattern")]
+    found = keyword_series(counted(posts, ["2024-01"])).set_index("keyword")
     assert found.loc["盐系", "facet"] == "style" and found.loc["今天", "facet"] == ""
+    assert found.loc["红", "facet"] == "colour"  # of two as frequent ones the first by name
+
+
+def test_posts_of_the_same_text_are_one_post_with_the_most_likes_of_them() -> None:
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    posts = [Post("2024-01", [DRESS], likes=10 * i, text="again") for i in range(4)]
+    posts += [Post("2024-01", [HAT], likes=2)] + [Post("2024-01", text=empty)] * 3
+    posts += [Post("2024-02", [DRESS], likes=7, text="again")]
+    found = counted(posts, MONTHS[:2])
+    assert found.keywords.tolist() == ["贝雷帽", "连衣裙"]
+    assert found.posts.tolist() == [[1, 0], [1, 1]]
+    assert found.month_posts.tolist() == [5, 1]  # again, the hat, and three that have no text at all
+    # Of the likes 2 and 30 the 95 % point is 2 + 0.95 * 28.
+    assert found.likes[1].tolist() == pytest.approx([28.6, 7.0])
+
+
+def test_engagement_is_cut_at_the_month_s_quantile_and_unknown_counts_stay_out() -> None:
+    posts = [Post("2024-01", [DRESS], likes=likes, collects=None) for likes in range(99)]
+    posts += [Post("2024-01", [HAT], likes=1_000_000, collects=4), Post("2024-01", [HAT])]
+    found = counted(posts, ["2024-01"])
+    cut = float(np.quantile([*range(99), 1_000_000], 0.95))
+    assert found.likes[:, 0].tolist() == pytest.approx([cut, np.minimum(np.arange(99), cut).mean()])
+    assert found.collects[0, 0] == 4 and np.isnan(found.collects[1, 0])
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(MONTHS[:2]), st.lists(st.sampled_from("abcd"), max_size=5), st.sampled_from("xyz")
+        ),
+        min_size=1,
+        max_size=25,
+    ),
+    st.integers(1, 30),
+    st.integers(1, 3),
+)
+def test_counts_are_those_of_sets_in_any_order_and_batch_size(
+    rows: list[tuple[str, list[str], str]], batch_rows: int, min_posts: int
+) -> None:
+    posts = [Post(month, [(word, "") for word in words], text=text) for month, words, text in rows]
+    # Posts of one text have one set of words here, as far as they differ: their union counts.
+    found = counted(posts, MONTHS, min_posts, batch_rows)
+    said = {(month, word, text) for month, words, text in rows for word in words}
+    totals = {word: sum(each[1] == word for each in said) for word in "abcd"}
+    kept = [word for word in "abcd" if totals[word] >= min_posts]
+    assert found.keywords.tolist() == kept
+    truth = [[sum(e[:2] == (month, word) for e in said) for month in MONTHS] for word in kept]
+    assert found.posts.tolist() == truth
+    assert found.month_mentions.tolist() == [sum(e[0] == month for e in said) for month in MONTHS]
+    texts = {(month, text) for month, _, text in rows}
+    assert found.month_posts.tolist() == [sum(e[0] == month for e in texts) for month in MONTHS]
+    again = counted(posts[::-1], MONTHS, min_posts, batch_rows=3)
+    assert again.posts.tolist() == truth and again.keywords.tolist() == kept
+
+
+def test_a_word_that_is_null_is_no_word() -> None:
+    found = counted([Post("2024-01", [(None, ""), DRESS]), Post("2024-01", [HAT, (None, "")])], ["2024-01"])
+    assert found.keywords.tolist() == ["贝雷帽", "连衣裙"] and found.facets.tolist() == [
+        "accessory",
+        "garment",
+    ]
+
+
+def test_counting_from_the_lake_is_counting_the_batches(tmp_path: Path) -> None:
+    posts = [Post(m, [DRESS, HAT][: 1 + i % 2], likes=i, collects=2 * i) for m in MONTHS for i in range(9)]
+    found, truth = count_keywords(stored(posts, tmp_path), MONTHS, min_posts=1), counted(posts, MONTHS)
+    assert found.posts.tolist() == truth.posts.tolist() == [[4] * 3, [9] * 3]
+    assert found.collects.tolist() == truth.collects.tolist()
+
+
+def test_a_month_that_is_missing_and_one_that_is_out_of_step_get_a_sentence(tmp_path: Path) -> None:
+    lake = stored([Post("2024-01", [DRESS]), Post("2024-01", [HAT])], tmp_path)
+    with pytest.raises(UserError, match="fashion_keywords is missing 2024-02"):
+        count_keywords(lake, MONTHS)
+    lake.write("cleaned_posts", "2024-01", lake.read("cleaned_posts", "2024-01").slice(0, 1))
+    with pytest.raises(
+        UserError, match=r"fashion_keywords of 2024-01 names the post p0.*--select fashion_keywords"
+    ):
+        count_keywords(lake, ["2024-01"])
 
 
 def test_the_word_that_only_one_month_has_marks_that_month() -> None:
     everyday = [("外套", "garment"), ("鞋", "footwear")]
-    posts = [(m, everyday) for m in MONTHS for _ in range(40)]
-    posts += [("2024-02", [("美拉德", "colour")])] * 30
-    found = characteristic_keywords(keyword_series(keyword_rows(posts), MONTHS, min_posts=5), top=1)
+    posts = [Post(m, everyday) for m in MONTHS for _ in range(40)]
+    posts += [Post("2024-02", [("美拉德", "colour")])] * 30
+    found = characteristic_keywords(keyword_series(counted(posts, MONTHS, min_posts=5)), top=1)
     first = found.set_index("month").loc["2024-02"]
-    assert first["keyword"] == "美拉德" and first["z"] > 3 and first["facet"] == "colour"
+    assert first["keyword"] == "美拉德" and first["log_odds_z"] > 3 and first["facet"] == "colour"
     assert found["rank"].tolist() == [1, 1, 1]
 
 
 def test_one_month_has_nothing_to_be_compared_with() -> None:
-    series = keyword_series(keyword_rows([("2024-01", [("鞋", "footwear")])] * 9), MONTHS, min_posts=1)
-    assert characteristic_keywords(series).empty
+    series = keyword_series(counted([Post("2024-01", [("鞋", "footwear")])] * 9, ["2024-01"]))
+    assert series["log_odds"].isna().all() and characteristic_keywords(series).empty
+
+
+def test_rare_words_that_are_left_out_still_count_as_what_is_said() -> None:
+    posts = [Post(m, [DRESS, (f"rare {m} {i}", "")]) for m in MONTHS[:2] for i in range(20)]
+    kept, everything = (keyword_series(counted(posts, MONTHS[:2], least)) for least in (20, 1))
+    assert kept["keyword"].unique().tolist() == ["连衣裙"]
+    whole = everything[everything["keyword"] == "连衣裙"]
+    assert kept["log_odds"].tolist() == pytest.approx(whole["log_odds"].tolist(), abs=1e-12)
 
 
 @given(st.lists(st.lists(st.integers(0, 400), min_size=3, max_size=3), min_size=2, max_size=12))
@@ -152,6 +244,13 @@ def test_log_odds_are_finite_and_rise_with_the_count(counts: list[list[int]]) ->
     more = y.copy()
     more[0, 0] += 50
     assert log_odds_ratio(more)[0][0, 0] >= ratio[0, 0] - 1e-12
+
+
+def test_a_group_without_anything_is_no_group() -> None:
+    counts = np.array([[30.0, 10.0], [70.0, 90.0]])
+    ratio, z = log_odds_ratio(np.insert(counts, 1, 0.0, axis=1))
+    assert np.isnan(ratio[:, 1]).all() and np.isnan(z[:, 1]).all()
+    assert ratio[:, [0, 2]] == pytest.approx(log_odds_ratio(counts)[0])
 
 
 def test_log_odds_follow_the_published_equations() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fashion_assets.storage.months import month_range
 from fashion_assets.trends.schemas import KEYWORD_TRENDS, STYLE_TRENDS
 from fashion_assets.trends.tables import keyword_trends, style_trends
+from fashion_assets_tests.unit.keyword_posts import Post, counted
 
 MONTHS = month_range("2024-01", "2024-06")
 
@@ -29,27 +31,68 @@ def test_style_trends_hold_observed_and_forecast_months_and_fit_the_schema() -> 
     assert pa.Table.from_pandas(table, schema=STYLE_TRENDS, preserve_index=False).num_rows == len(table)
 
 
+WORDS = [("连衣裙", "garment"), ("碎花", "pattern")]
+
+
 def test_keyword_trends_fit_the_schema() -> None:
-    rows = [
-        {
-            "post_id": f"{m}-{i}",
-            "month": m,
-            "keywords": ["连衣裙", "碎花"][: 1 + i % 2],
-            "facets": ["garment", "pattern"][: 1 + i % 2],
-        }
-        for m in MONTHS
-        for i in range(20)
-    ]
-    table = keyword_trends(pd.DataFrame(rows), MONTHS, min_posts=10)
+    posts = [Post(m, WORDS[: 1 + i % 2], likes=i) for m in MONTHS for i in range(20)]
+    table = keyword_trends(counted(posts, MONTHS, min_posts=10))
     assert set(table["keyword"]) == {"连衣裙", "碎花"}
     assert set(table["stage"]) == {"steady"}
-    assert pa.Table.from_pandas(table, schema=KEYWORD_TRENDS, preserve_index=False).num_rows == len(table)
+    assert table["has_forecast"].all() and (table.groupby("keyword").size() == len(MONTHS) + 3).all()
+    stored = pa.Table.from_pandas(table, schema=KEYWORD_TRENDS, preserve_index=False)
+    assert stored.num_rows == len(table)
+    observed = stored.filter(pc.equal(stored["kind"], "observed"))
+    for name in (
+        "posts",
+        "month_posts",
+        "engagement_likes",
+        "log_odds",
+        "log_odds_z",
+        "burst_level",
+        "burst_weight",
+    ):
+        assert observed[name].null_count == 0, name
+        assert stored[name].null_count == len(table) - observed.num_rows, name
+    assert observed["engagement_collects"].null_count == observed.num_rows
+    assert stored["first_seen"].unique().to_pylist() == ["2024-01"]
+    assert stored["months_seen"].unique().to_pylist() == [6]
+
+
+def test_only_keywords_with_support_are_forecast_the_most_frequent_first() -> None:
+    words = [(f"w{number}", "") for number in range(6)]
+    # w0 in 10 posts a month, w1 in 9, ... w5 in 5.
+    posts = [Post(m, words[: max(1, 6 - max(0, i - 4))]) for m in MONTHS for i in range(10)]
+    counts = counted(posts, MONTHS)
+
+    def forecast_words(**rules: float) -> list[str]:
+        table = keyword_trends(counts, horizon=1, **rules)
+        future = table.loc[table["kind"] == "forecast", "keyword"].tolist()
+        assert future == table.loc[table["has_forecast"], "keyword"].unique().tolist()
+        assert table.loc[table["kind"] == "observed", "keyword"].nunique() == 6
+        return future
+
+    assert forecast_words() == ["w0", "w1", "w2", "w3", "w4", "w5"]
+    assert forecast_words(min_forecast_posts=8) == ["w0", "w1", "w2"]
+    assert forecast_words(max_forecasts=2) == ["w0", "w1"]
+    assert forecast_words(min_forecast_posts=11) == []
+
+
+def test_the_rows_are_in_order_and_months_that_are_missing_have_none() -> None:
+    months = [MONTHS[0], MONTHS[2], MONTHS[5]]
+    posts = [Post(m, WORDS[: 1 + (m > MONTHS[0])]) for m in months for _ in range(30)]
+    table = keyword_trends(counted(posts, months), horizon=1)
+    assert table["month"].tolist() == [*months, "2024-07"] * 2
+    assert table["keyword"].tolist() == ["碎花"] * 4 + ["连衣裙"] * 4
+    assert table["first_seen"].tolist() == [MONTHS[2]] * 4 + [MONTHS[0]] * 4
+    assert table["months_seen"].tolist() == [2] * 4 + [3] * 4
+    assert table["note"][3].endswith("3 missing months filled along a straight line")
 
 
 def test_nothing_in_gives_empty_tables_with_all_columns() -> None:
     empty = style_trends(pd.DataFrame(columns=["month", "style_id", "name", "n_posts"]), MONTHS)
     assert empty.empty and list(empty.columns) == STYLE_TRENDS.names
-    none = keyword_trends(pd.DataFrame(columns=["post_id", "month", "keywords", "facets"]), MONTHS)
+    none = keyword_trends(counted([], MONTHS))
     assert none.empty and list(none.columns) == KEYWORD_TRENDS.names
     pa.Table.from_pandas(empty, schema=STYLE_TRENDS, preserve_index=False)
 
