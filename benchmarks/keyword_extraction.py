@@ -3,6 +3,9 @@
     python benchmarks/keyword_extraction.py                                            # made posts
     python benchmarks/keyword_extraction.py --posts ../shared/data/xhs/post_texts_dated.csv
     python benchmarks/keyword_extraction.py --encoder st:/models/text2vec-large-chinese  # a real encoder
+    python benchmarks/keyword_extraction.py --encoder local:cbow:VECTORS --model D/models/tfashion
+
+The last runs the classifier that `keywords train --data-dir D` made; VECTORS is D/models/word_vectors/cbow.safetensors.
 
 Aims: at least 50 times the reference's way, with the same keywords; a second month with 80 % of its words
 known for at most 30 % of the first.
@@ -90,8 +93,9 @@ class ReferenceScorer:
 def load_model(folder: Path, encoder: Encoder) -> KeywordScorer:
     """The trained word classifier of `--model`."""
     from fashion_assets.tfashion.model import TfashionModel
+    from fashion_assets.tfashion.word_vectors import WordVectors
 
-    return TfashionModel.load(folder, encoder)
+    return TfashionModel.load(folder, WordVectors(encoder))
 
 
 def random_bert(folder: Path, texts: Iterable[str]) -> str:

@@ -21,16 +21,25 @@ import numpy as np
 import pyarrow as pa
 
 from fashion_assets.definitions import build_definitions
-from fashion_assets.defs.io_managers import as_arrow
+from fashion_assets.defs.io_managers import as_arrow, to_frame
 from fashion_assets.defs.landing import land
-from fashion_assets.defs.resources import Encoders, LakeReader, style_model_path, word_vectors_path
+from fashion_assets.defs.resources import (
+    Encoders,
+    LakeReader,
+    load_tfashion,
+    style_model_path,
+    tfashion_path,
+    word_scores_path,
+    word_vectors_path,
+)
 from fashion_assets.defs.runner import run_pipeline
 from fashion_assets.defs.schemas import SCHEMAS
 from fashion_assets.sample.make import make_sample
 from fashion_assets.settings import Settings
 
 ASSETS = (
-    "raw_posts,cleaned_posts,quarantined_posts,fashion_keywords,post_images,garment_images,word_vectors,"
+    "raw_posts,cleaned_posts,quarantined_posts,post_images,garment_images,word_vectors,keyword_training_words,"
+    "tfashion_model,fashion_keywords,new_words,"
     "text_embeddings,image_embeddings,multimodal_embeddings,style_model,style_clusters,style_profiles,"
     "monthly_style_report,style_trends,keyword_trends,warehouse"
 )
@@ -57,20 +66,28 @@ def by_dagster(settings: Settings) -> None:
 
 def directly(settings: Settings) -> None:
     """The same domain calls in the same order, with the same files written, and nothing around them."""
+    from fashion_assets.defs.training_posts import training_posts
     from fashion_assets.encoders.cache import EmbeddingCache
-    from fashion_assets.encoders.cbow_training import train_cbow
+    from fashion_assets.encoders.cbow_training import train_or_lexicon
     from fashion_assets.encoders.content import content_hashes
     from fashion_assets.encoders.multimodal import combine
     from fashion_assets.encoders.tables import embedding_table
-    from fashion_assets.keywords.extract import extract_keywords
+    from fashion_assets.keywords.extract import extract_keywords_stream
+    from fashion_assets.keywords.lexicon import load_lexicon
+    from fashion_assets.keywords.new_words import discover_new_words
+    from fashion_assets.keywords.schemas import FASHION_KEYWORDS
+    from fashion_assets.keywords.streaming import WordScores, WordScoreStore
     from fashion_assets.media.garments import garment_images
     from fashion_assets.media.pictures import describe_pictures
     from fashion_assets.media.segmentation import load_segmenter
     from fashion_assets.posts.cleaning import clean_posts
     from fashion_assets.posts.landed import landed_months, read_media_manifest
     from fashion_assets.posts.raw import collect_raw_posts
+    from fashion_assets.storage.tables import TableStream
     from fashion_assets.styles.model import StyleModel, StyleParams, assign_styles, fit_style_model
     from fashion_assets.styles.profiles import profile_styles
+    from fashion_assets.tfashion.recipe import Recipe
+    from fashion_assets.tfashion.train import labelled_words, train
     from fashion_assets.trends.keyword_counts import count_keywords
     from fashion_assets.trends.tables import keyword_trends, style_trends
 
@@ -85,7 +102,6 @@ def directly(settings: Settings) -> None:
     for month in months:
         raw = collect_raw_posts(settings.lake, month)
         kept, refused = clean_posts(raw)
-        words = extract_keywords(kept, engine=settings.tokenizer)
         manifest = read_media_manifest(settings.lake)
         manifest = manifest[manifest["post_id"].isin(kept["post_id"])]
         images = describe_pictures(manifest, settings.media, month, workers=settings.workers)
@@ -102,13 +118,26 @@ def directly(settings: Settings) -> None:
             ("raw_posts", raw),
             ("cleaned_posts", kept),
             ("quarantined_posts", refused),
-            ("fashion_keywords", words),
             ("post_images", images),
             ("garment_images", garments),
         ):
             keep(asset, month, table)
-    tokens = reader.frames("fashion_keywords", months)["tokens"]
-    train_cbow(tokens, seed=settings.random_seed).save(word_vectors_path(settings))
+    seed, recipe = settings.random_seed, Recipe()
+    posts = training_posts(settings, lake)
+    train_or_lexicon([post.words for post in posts], seed=seed)[0].save(word_vectors_path(settings))
+    labelled = labelled_words(recipe, training_posts(settings, lake), seed=seed)
+    keep("keyword_training_words", None, labelled)
+    trained = train(recipe, labelled, training_posts(settings, lake), encoders.words, seed=seed)
+    trained.model.save(tfashion_path(settings))
+    scorer = load_tfashion(settings, encoders.words)
+    columns = ["post_id", "month", "title", "body", "tags"]
+    for month in months:
+        scores = WordScores(scorer, WordScoreStore(word_scores_path(settings), scorer.model_id))
+        batches = map(to_frame, lake.batches("cleaned_posts", month, columns))
+        extracted = extract_keywords_stream(batches, scores, engine=settings.tokenizer)
+        lake.write_stream("fashion_keywords", month, TableStream(FASHION_KEYWORDS, extracted))
+    texts = reader.frames("cleaned_posts", months)["text"]
+    keep("new_words", None, discover_new_words(texts, known=load_lexicon().terms()))
     previous: StyleModel | None = None
     for month in months:
         words, kept = reader.frame("fashion_keywords", month), reader.frame("cleaned_posts", month)

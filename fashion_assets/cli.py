@@ -253,6 +253,9 @@ def keywords_train(
     data_dir: DataDir = Path("data"),
 ) -> None:
     """Train the word classifier; later runs in the same data root use it, and train from the same files."""
+    from rich.console import Console
+
+    from fashion_assets.definitions import build_definitions
     from fashion_assets.defs.keyword_commands import show_training, train_keywords
     from fashion_assets.tfashion.recipe import Recipe
 
@@ -266,7 +269,9 @@ def keywords_train(
         reference=reference and bool(positives) and bool(negatives),
     )
     settings = _settings(data_dir)
-    show_training(settings, train_keywords(settings, recipe))
+    with Console(stderr=True).status("Learning word vectors and the word classifier"):
+        card = train_keywords(build_definitions(settings), settings, recipe)
+    show_training(settings, card)
 
 
 def _absolute(paths: list[Path] | None) -> tuple[str, ...]:
@@ -283,10 +288,10 @@ def keywords_score(
     from rich.console import Console
 
     from fashion_assets.defs.keyword_commands import score_words
-    from fashion_assets.storage.files import write_text_atomic
 
+    _require_file(out, "--out")
     table, scorer = score_words(_settings(data_dir), words)
-    write_text_atomic(out, table.to_csv(index=False, float_format="%.6f"))
+    _write(out, table.to_csv(index=False, float_format="%.6f"))
     Console(stderr=True).print(
         f"{len(table)} words, {int(table['is_fashion'].sum())} of fashion by {scorer} -> {out}", markup=False
     )
@@ -308,14 +313,15 @@ def keywords_evaluate(
 
     from fashion_assets.defs.keyword_commands import evaluate_words
     from fashion_assets.defs.run_table import frame_table
-    from fashion_assets.storage.files import write_text_atomic
 
+    if json_out is not None:
+        _require_file(json_out, "--json")
     judged, scorer = evaluate_words(_settings(data_dir), labels)
     console = Console()
     console.print(f"{judged.n} words, {judged.n_positive} of fashion, judged by {scorer}", highlight=False)
     console.print(frame_table(judged.table().round(4)))
     if json_out is not None:
-        write_text_atomic(json_out, json.dumps({"scorer": scorer, **asdict(judged)}, indent=2) + "\n")
+        _write(json_out, json.dumps({"scorer": scorer, **asdict(judged)}, indent=2) + "\n")
 
 
 @keywords_app.command("new-words")
@@ -373,8 +379,8 @@ def keywords_extract(
 
     from fashion_assets.defs.keyword_commands import reviewed_terms, scorer_of
     from fashion_assets.keywords.from_files import keywords_of_crawl_file
-    from fashion_assets.storage.files import write_text_atomic
 
+    _require_file(out, "--out")
     settings = _settings(data_dir)
     if not posts.is_file():
         raise UserError(f"there is no file {posts}; give a crawl file (CSV, .gz, .zip, JSONL or Parquet)")
@@ -383,8 +389,24 @@ def keywords_extract(
         posts, scorer, engine=settings.tokenizer, user_terms=tuple(reviewed_terms(settings))
     )
     lines = [json.dumps(entry, ensure_ascii=False) for entry in found]
-    write_text_atomic(out, "".join(f"{line}\n" for line in lines))
+    _write(out, "".join(f"{line}\n" for line in lines))
     Console(stderr=True).print(f"{len(lines)} posts, keywords by {scorer.model_id} -> {out}", markup=False)
+
+
+def _require_file(path: Path, option: str) -> None:
+    """UserError for a folder where a file is to be written, before any work is done."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; give {option} the path of a file")
+
+
+def _write(path: Path, text: str) -> None:
+    """The text in a file, its folders made where they are missing."""
+    from fashion_assets.storage.files import write_text_atomic
+
+    try:
+        write_text_atomic(path, text)
+    except OSError as fault:
+        raise UserError(f"{path} cannot be written ({fault.strerror}); give another path") from fault
 
 
 def _settings(data_dir: Path) -> Settings:

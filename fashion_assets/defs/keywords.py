@@ -220,6 +220,7 @@ def new_words(
     from fashion_assets.keywords.lexicon import load_lexicon
     from fashion_assets.keywords.new_words import discover_new_words
     from fashion_assets.keywords.user_dictionary import read_user_dictionary
+    from fashion_assets.posts.text import emoji_words
 
     months = lake.months("cleaned_posts")
     texts = (
@@ -228,16 +229,19 @@ def new_words(
         for batch in lake.lake.batches("cleaned_posts", month, ["text"])
         for text in to_frame(batch)["text"]
     )
-    reviewed = read_user_dictionary(user_dictionary_path(settings)).terms
-    found = discover_new_words(texts, known=[*load_lexicon().terms(), *reviewed])
+    dictionary = read_user_dictionary(user_dictionary_path(settings))
+    known = [*load_lexicon().terms(), *dictionary.terms, *emoji_words()]
+    found = discover_new_words(texts, known=known)
     return dg.MaterializeResult(
         value=found,
+        # An accepted term is proposed no longer.
+        data_version=dg.DataVersion(dictionary.digest),
         metadata={
             "proposed": len(found),
             "posts_read": found.attrs["n_read"],
             "share_counted": found.attrs["share"],
             "months": len(months),
-            "accepted_so_far": len(reviewed),
+            "accepted_so_far": len(dictionary.terms),
             "preview": preview(found, ["word", "parts", "n_posts", "pmi", "score", "example"], rows=20),
         },
     )

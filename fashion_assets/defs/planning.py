@@ -31,7 +31,7 @@ PINNED: Mapping[str, frozenset[str]] = {
     "word_vectors": frozenset(),
     "keyword_training_words": frozenset(),
     "tfashion_model": frozenset({"word_vectors", "keyword_training_words"}),
-    "style_model": frozenset({"word_vectors", "tfashion_model"}),
+    "style_model": frozenset({"word_vectors"}),
 }
 
 #: Months before its own that an asset also reads (through the lake, not as Dagster edges): a change in one of
@@ -206,9 +206,7 @@ class Planner:
         if node.asset in GROWS_WITH_CORPUS:
             return self._growth(record)
         triggers = PINNED.get(node.asset)
-        for parent in self.upstream(node):
-            if triggers is not None and parent.asset not in triggers:
-                continue
+        for parent in self._all_upstream(node, triggers):
             made = self.records(parent.asset).get(parent.partition)
             if made is not None and made.storage_id > record.storage_id and parent.asset != node.asset:
                 return f"{parent.asset} is newer"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fashion_assets.settings import Settings
+from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.lake import Lake
 
 if TYPE_CHECKING:
@@ -60,7 +61,10 @@ class Encoders:
 
     @property
     def text(self) -> Encoder:
-        return self._load(self._settings.text_encoder)
+        try:
+            return self._load(self._settings.text_encoder)
+        except UserError as fault:
+            raise UserError(f"FASHION_TEXT_ENCODER={self._settings.text_encoder}: {fault}") from fault
 
     @property
     def words(self) -> WordVectors:
@@ -72,7 +76,10 @@ class Encoders:
 
     @property
     def image(self) -> Encoder:
-        return self._load(self._settings.image_encoder)
+        try:
+            return self._load(self._settings.image_encoder)
+        except UserError as fault:
+            raise UserError(f"FASHION_IMAGE_ENCODER={self._settings.image_encoder}: {fault}") from fault
 
 
 def word_vectors_path(settings: Settings) -> Path:

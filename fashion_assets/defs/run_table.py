@@ -22,7 +22,8 @@ SHOWN_ROWS = 200
 
 
 def file_messages(summary: RunSummary) -> Iterator[str]:
-    """A sentence for each file that was not landed, or was landed with a remark."""
+    """A sentence for each file that was not landed, was landed with a remark, or is gone."""
+    yield from summary.notes
     for file in summary.landing.files:
         if file.status in ("refused", "waiting"):
             yield _named(file.name, f"{file.status}: {file.reason}", str(file.reason))

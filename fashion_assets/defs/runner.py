@@ -17,6 +17,7 @@ import dagster as dg
 
 from fashion_assets.defs.landing import count_landed_posts, land
 from fashion_assets.defs.planning import Batch, Planner, resolve_selection
+from fashion_assets.defs.resources import user_dictionary_path
 from fashion_assets.defs.training_posts import training_version
 from fashion_assets.settings import Settings
 from fashion_assets.storage.errors import UserError
@@ -52,6 +53,8 @@ class RunSummary:
     months: list[str] = field(default_factory=list)
     seconds: float = 0.0
     nothing_to_do: bool = False
+    #: Sentences about what could not be looked at.
+    notes: list[str] = field(default_factory=list)
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
@@ -146,12 +149,17 @@ def run_pipeline(
             f"no post of {unknown[0]} to {unknown[-1]} has arrived; landed are {', '.join(landed) or 'none'}"
         )
     graph = defs.resolve_asset_graph()
-    planner = Planner(
-        graph, instance, settings, landed, _source_versions(settings, landed), count_landed_posts(settings)
-    )
+    sources = _source_versions(settings, landed)
+    notes = []
+    try:
+        sources["keyword_training_words"] = training_version(settings)
+    except UserError as fault:
+        # A month can be made all the same by the classifier that is there.
+        notes.append(f"The keyword classifier stays as it is: {fault}")
+    planner = Planner(graph, instance, settings, landed, sources, count_landed_posts(settings))
     selected = resolve_selection(graph, select) if select else None
     batches = planner.batches(planner.plan(selected, wanted, force=force))
-    summary = RunSummary(landing, nothing_to_do=not batches)
+    summary = RunSummary(landing, nothing_to_do=not batches, notes=notes)
     on_plan(batches)
     job = defs.resolve_implicit_global_asset_job_def()
     for batch in batches:
@@ -172,9 +180,10 @@ def run_pipeline(
 def _source_versions(settings: Settings, landed: list[str]) -> dict[str, str]:
     """The data version that each root asset would have now; roots without input files are left out."""
     from fashion_assets.defs.products import files_version
+    from fashion_assets.keywords.user_dictionary import read_user_dictionary
     from fashion_assets.posts.landed import landing_digests
 
-    versions = {"keyword_training_words": training_version(settings)}
+    versions = {"new_words": read_user_dictionary(user_dictionary_path(settings)).digest}
     versions |= {
         f"raw_posts/{key_of_month(month)}": digest
         for month, digest in landing_digests(settings.lake, landed).items()
@@ -200,7 +209,10 @@ def _execute(job: dg.JobDefinition, instance: dg.DagsterInstance, batch: Batch) 
     for event in result.all_events:
         if event.is_step_failure:
             error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
+            # Below Dagster's own wrappers stands what the step raised; its causes say less than its sentence.
+            while (
+                error is not None and error.cause is not None and (error.cls_name or "").startswith("Dagster")
+            ):
                 error = error.cause
             where = f"{event.step_key}{f' of {shown_partition(batch.partition)}' if batch.partition else ''}"
             message = (

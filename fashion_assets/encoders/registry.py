@@ -115,6 +115,13 @@ def _kinds() -> dict[str, _Kind]:
             "texts, sentence networks",
             _load_st,
         ),
+        "st-bf16": _Kind(
+            "st-bf16:<name or path>",
+            "sentence-transformers",
+            ("torch", "sentence_transformers"),
+            "the same, in bfloat16 on a GPU",
+            _load_st_bf16,
+        ),
         "open_clip": _Kind(
             "open_clip:<arch>/<pretrained> or open_clip:hf-hub:<name>",
             "open_clip_torch",
@@ -173,6 +180,14 @@ def _load_st(name: str, models_dir: Path | None, device: str | None, batch_size:
     from fashion_assets.encoders.sentence_networks import load_sentence_transformer
 
     return load_sentence_transformer(name, models_dir=models_dir, device=device, batch_size=batch_size)
+
+
+def _load_st_bf16(name: str, models_dir: Path | None, device: str | None, batch_size: int | None) -> Encoder:
+    from fashion_assets.encoders.sentence_networks import load_sentence_transformer
+
+    return load_sentence_transformer(
+        name, models_dir=models_dir, device=device, batch_size=batch_size, bf16=True
+    )
 
 
 def _load_open_clip(

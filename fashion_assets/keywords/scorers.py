@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fashion_assets.keywords.lexicon import Lexicon, load_lexicon
+from fashion_assets.keywords.normalise import normalise_word
 
 #: Score of a word that the lexicon lists, and of one that ends in a listed term of two characters or more,
 #: and of one that ends in a single character such as 裙. The order matters, not the value; all pass the
@@ -60,7 +61,7 @@ class UserTermScorer:
     def score(self, words: Sequence[str]) -> npt.NDArray[np.float32]:
         """The scorer's scores (n,), and 1.0 for the reviewed terms."""
         scores = np.array(self._scorer.score(words), dtype=np.float32)
-        scores[[word in self._sure for word in words]] = EXACT_SCORE
+        scores[[normalise_word(word) in self._sure for word in words]] = EXACT_SCORE
         return scores
 
 

@@ -143,6 +143,11 @@ def _emoji_names() -> dict[str, str]:
     return names
 
 
+def emoji_words() -> frozenset[str]:
+    """The Chinese words that `clean_text` writes for emoji."""
+    return frozenset(_emoji_names().values())
+
+
 @lru_cache(maxsize=1)
 def _emoji_aliases() -> dict[str, str]:
     """English alias (":fallen_leaf:", as some crawlers write them) to the Chinese words."""

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: fixed costs to vanish.
 BATCH_ROWS = 20_000
 
+#: Name of the file of a table without partitions.
+_WHOLE = "all"
+
 #: Bytes of each column that are read ahead. Without it Arrow loads a column's whole row group, which in a
 #: file that was written at once is the whole month.
 _READ_AHEAD = 1 << 20
@@ -31,6 +34,11 @@ class MissingMonthsError(UserError):
     def __init__(self, asset: str, months: list[str], root: Path) -> None:
         self.asset = asset
         self.months = months
+        if months == [_WHOLE]:
+            super().__init__(
+                f"{asset} has not been made under {root / asset}; make it: fashion-assets run --select {asset}"
+            )
+            return
         super().__init__(
             f"{asset} is missing {', '.join(months)} under {root / asset}; materialise "
             f"{'that month' if len(months) == 1 else 'those months'} first "
@@ -47,7 +55,7 @@ class Lake:
     def path(self, asset: str, partition: str | None = None) -> Path:
         """The file of ``asset`` for a month (``2024-01`` or ``2024-01-01``), a static key, or the whole."""
         if partition is None:
-            return self.root / asset / "all.parquet"
+            return self.root / asset / f"{_WHOLE}.parquet"
         try:
             name = month_of_key(partition)
         except UserError:

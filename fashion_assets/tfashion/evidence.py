@@ -53,7 +53,7 @@ class CharEvidence:
         of_fashion = np.asarray(labels, dtype=bool)[rows]
         heavy = np.ones(len(words)) if trust is None else np.asarray(trust, dtype=np.float64)
         counts = [
-            np.bincount(columns[side], weights=heavy[rows[side]], minlength=len(grams))
+            np.bincount(columns[side], weights=heavy[rows[side]], minlength=len(grams)).astype(np.float64)
             for side in (of_fashion, ~of_fashion)
         ]
         return cls(grams, _log_odds(counts[0], counts[1], smoothing))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from fashion_assets.storage.errors import UserError
 from fashion_assets.tfashion.epochs import epoch_table
 from fashion_assets.tfashion.evaluation import Evaluation, evaluate_scores
 from fashion_assets.tfashion.families import family_folds, word_families
@@ -18,6 +21,51 @@ from fashion_assets.tfashion.words import issue_split, reference_split, training
 
 #: Folds inside the training words: for the n-grams, the choice of the head, and the threshold.
 _FOLDS = 5
+
+
+@dataclass(frozen=True)
+class HonestRows:
+    """The words of an honest split (n), in training form. ``labels`` bool (n,); ``folds`` (n,) 0 to 4, for what is
+    chosen inside the training words; ``train`` and ``tested`` bool (n,) share no word; ``spare`` bool (n,): other
+    words that the matching of lengths left over, to train on and never to be tested.
+    """
+
+    words: list[str]
+    labels: npt.NDArray[np.bool_]
+    folds: npt.NDArray[np.int64]
+    train: npt.NDArray[np.bool_]
+    tested: npt.NDArray[np.bool_]
+    spare: npt.NDArray[np.bool_]
+
+    def chosen(self, rows: npt.NDArray[np.bool_]) -> list[str]:
+        """The words of these rows (n,)."""
+        return [self.words[row] for row in np.flatnonzero(rows).tolist()]
+
+    def weights(self, rows: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+        """Weights of mean 1 of these rows, under which both labels weigh the same."""
+        truth = self.labels[rows]
+        return np.where(truth, 0.5 / truth.sum(), 0.5 / (~truth).sum()) * len(truth)
+
+
+def honest_rows(
+    positives: RawWords, negatives: RawWords, *, by_family: bool = False, seed: int
+) -> HonestRows:
+    """``words.issue_split`` with the spare negatives; ``by_family``: no tested word has a relative among the training
+    words.
+    """
+    split = issue_split(positives, negatives, seed)
+    everything = {training_form(word) for word in negatives.words} - {"", *split["word"]}
+    spare = sorted(everything - {training_form(word) for word in positives.words})
+    words = [*split["word"], *spare]
+    labels = np.array([*split["label"], *[False] * len(spare)], dtype=bool)
+    left_over = np.arange(len(words)) >= len(split)
+    if by_family:
+        folds = family_folds(word_families(words), labels, _FOLDS, seed).astype(np.int64)
+        train = folds != _FOLDS - 1
+        return HonestRows(words, labels, folds, train, ~train & ~left_over, left_over)
+    tested = np.array([*split["validation"], *[False] * len(spare)], dtype=bool)
+    folds = np.random.default_rng(seed).permutation(len(words)) % _FOLDS
+    return HonestRows(words, labels, folds, ~tested, tested, left_over)
 
 
 def honest_figures(
@@ -32,37 +80,30 @@ def honest_figures(
     """Figures on words that were never trained on, of the files alone (``words.issue_split``): Han only, each
     word once, both labels alike in number and length.
 
-    The project's lists take no part. The words that lengths left over are trained on as well. Head, calibration
-    and threshold are chosen inside the training words. ``by_family``: no validation word has a relative among the
-    training words, which is harder.
+    The project's lists label no word; terms of the lexicon inside a word are seen as its form. The words that
+    lengths left over are trained on as well. Head, calibration and threshold are chosen inside the training
+    words. ``by_family``: no validation word has a relative among the training words, which is harder. UserError
+    for files too small to be split.
     """
-    split = issue_split(positives, negatives, seed)
-    everything = {training_form(word) for word in negatives.words} - {"", *split["word"]}
-    spare = sorted(everything - {training_form(word) for word in positives.words})
-    words = [*split["word"], *spare]
-    labels = np.array([*split["label"], *[False] * len(spare)], dtype=bool)
-    held_out = np.array([*split["validation"], *[False] * len(spare)], dtype=bool)
-    folds = np.random.default_rng(seed).permutation(len(words)) % _FOLDS
-    train = ~held_out
-    if by_family:
-        folds = family_folds(word_families(words), labels, _FOLDS, seed).astype(np.int64)
-        held_out = (folds == _FOLDS - 1) & (np.arange(len(words)) < len(split))
-        train = folds != _FOLDS - 1
-    weights = np.where(labels, 0.5 / labels[train].sum(), 0.5 / (~labels)[train].sum()) * train.sum()
-    rows, tested = np.flatnonzero(train).tolist(), np.flatnonzero(held_out).tolist()
+    rows = honest_rows(positives, negatives, by_family=by_family, seed=seed)
+    if len(set(rows.labels[rows.train])) < 2 or len(set(rows.labels[rows.tested])) < 2:
+        raise UserError(
+            "The files hold too few different words of equal length to be split into words to learn from and words "
+            "to judge on, both of both kinds; give more words for the figures of the honest split."
+        )
     learned = learn(
-        [words[row] for row in rows],
-        labels[rows],
-        folds[rows],
+        rows.chosen(rows.train),
+        rows.labels[rows.train],
+        rows.folds[rows.train],
         facts,
-        weights=weights[rows],
+        weights=rows.weights(rows.train),
         heads=heads,
         fashion_share=0.5,
         seed=seed,
     )
-    matrix = facts.matrix([words[row] for row in tested], learned.evidence, learned.head.name)
+    matrix = facts.matrix(rows.chosen(rows.tested), learned.evidence, learned.head.name)
     probability = learned.calibration.apply(learned.head.decision(matrix))
-    return evaluate_scores(labels[tested], probability, learned.threshold, seed=seed)
+    return evaluate_scores(rows.labels[rows.tested], probability, learned.threshold, seed=seed)
 
 
 def reference_figures(

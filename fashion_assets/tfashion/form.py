@@ -2,7 +2,7 @@
 
 General dictionary (``keywords.dictionary``), the project's lexicon and its list of words without fashion meaning.
 A word is never judged by its own entry in either list, only by other entries that it holds: what is listed is
-known anyway (``prior.py``), and a head that saw the entry would learn nothing else.
+known anyway (``known_words.py``), and a head that saw the entry would learn nothing else.
 """
 
 from __future__ import annotations

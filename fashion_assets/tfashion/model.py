@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fashion_assets.keywords.background import load_background
+from fashion_assets.keywords.tokens import is_content_form
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.files import write_bytes_atomic, write_text_atomic
 from fashion_assets.tfashion.calibration import PlattCalibration
@@ -61,8 +62,11 @@ class TfashionModel:
         return f"tfashion:{self.head.name}@{digest.hexdigest()[:12]}"
 
     def score(self, words: Sequence[str]) -> npt.NDArray[np.float32]:
-        """(n,) probabilities that the words speak of fashion; "" and other forms of nothing score 0."""
-        forms = [training_form(word) for word in words]
+        """(n,) probabilities that the words speak of fashion; 0 for what no post could hold as a word: "", single
+        characters, numbers, control characters, a line of thousands.
+        """
+        # Broken JSON brings halves of characters, which no encoder takes: each becomes a question mark.
+        forms = [training_form(word).encode("utf-8", "replace").decode("utf-8") for word in words]
         blocks = [
             self._score(forms[start : start + _WORDS_PER_BLOCK])
             for start in range(0, len(forms), _WORDS_PER_BLOCK)
@@ -75,7 +79,7 @@ class TfashionModel:
         if self.uses_lists:
             odds = odds + known_log_odds(words, load_background())
         probability = np.exp(-np.logaddexp(0.0, -odds)).astype(np.float32)
-        probability[[not word for word in words]] = 0.0
+        probability[[not (is_content_form(word) and word.isprintable()) for word in words]] = 0.0
         return probability
 
     def _tensors(self) -> dict[str, npt.NDArray[Any]]:
@@ -128,19 +132,24 @@ class TfashionModel:
                 "fashion-assets keywords train"
             )
         parts: dict[str, dict[str, npt.NDArray[Any]]] = {"head": {}, "evidence": {}, "contrast": {}}
-        for name, tensor in tensors.items():
-            part, _, inner = name.partition(".")
-            parts[part][inner] = tensor
-        slope, intercept = needed["calibration"]
-        return cls(
-            head_from_tensors(needed["head"], needed["head_config"], parts["head"]),
-            WordFacts(vectors, CorpusContrast.from_tensors(parts["contrast"])),
-            CharEvidence.from_tensors(parts["evidence"]),
-            PlattCalibration(slope, intercept),
-            needed["threshold"],
-            needed["uses_lists"],
-            _story(folder, needed),
-        )
+        try:
+            for name, tensor in tensors.items():
+                part, _, inner = name.partition(".")
+                parts[part][inner] = tensor
+            slope, intercept = needed["calibration"]
+            return cls(
+                head_from_tensors(needed["head"], needed["head_config"], parts["head"]),
+                WordFacts(vectors, CorpusContrast.from_tensors(parts["contrast"])),
+                CharEvidence.from_tensors(parts["evidence"]),
+                PlattCalibration(slope, intercept),
+                needed["threshold"],
+                needed["uses_lists"],
+                _story(folder, needed),
+            )
+        except (KeyError, UnicodeDecodeError) as fault:
+            raise UserError(
+                f"{path} is damaged ({fault!r}); train again: fashion-assets keywords train"
+            ) from fault
 
 
 def read_card(folder: Path) -> dict[str, Any]:
@@ -148,6 +157,8 @@ def read_card(folder: Path) -> dict[str, Any]:
     path = folder / CARD
     try:
         card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(card, dict):
+            raise ValueError("it holds no JSON object")
     except (OSError, ValueError) as fault:
         raise UserError(
             f"the model card {path} cannot be read ({fault}); train again: fashion-assets keywords train"
@@ -155,19 +166,26 @@ def read_card(folder: Path) -> dict[str, Any]:
     return card
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-    from safetensors import SafetensorError, safe_open
-
+def require_model(folder: Path) -> None:
+    """UserError if no model was ever saved in ``folder``."""
+    path = folder / WEIGHTS
     if not path.is_file():
         raise UserError(
             f"there is no trained word classifier at {path}; train one: fashion-assets keywords train"
         )
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    from safetensors import SafetensorError, safe_open
+
+    require_model(path.parent)
     try:
         with safe_open(path, framework="numpy") as handle:
             needed = json.loads((handle.metadata() or {}).get("needed", "{}"))
-            if needed.get("format") != _FORMAT:
+            found = needed.get("format") if isinstance(needed, dict) else None
+            if found != _FORMAT:
                 raise UserError(
-                    f"{path} holds no word classifier of this project (format {needed.get('format')!r}); train one: "
+                    f"{path} holds no word classifier of this project (format {found!r}); train one: "
                     "fashion-assets keywords train"
                 )
             return needed, {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 - not a dict

@@ -12,6 +12,14 @@ from typing import Any
 
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.files import file_digest, write_text_atomic
+from fashion_assets.tfashion.sources import visible_files
+
+#: What the entries that are no lists of texts may hold.
+_KINDS: dict[str, tuple[type, ...]] = {
+    "column": (str, type(None)),
+    "lists": (bool, type(None)),
+    "reference": (bool,),
+}
 
 
 @dataclass(frozen=True)
@@ -50,8 +58,7 @@ class Recipe:
                     f"{path}, which the keyword classifier was trained from, is gone; put it back, or train from other "
                     "files: fashion-assets keywords train"
                 )
-            files = sorted(path.rglob("*")) if path.is_dir() else [path]
-            for file in (file for file in files if file.is_file()):
+            for file in visible_files(path):
                 found.update(f"{file.name} {file_digest(file)}".encode())
         return found.hexdigest()
 
@@ -66,7 +73,7 @@ def read_recipe(path: Path) -> Recipe:
     try:
         given: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         known: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
+            name: _checked(name, value)
             for name, value in given.items()
             if name in Recipe.__dataclass_fields__
         }
@@ -75,3 +82,14 @@ def read_recipe(path: Path) -> Recipe:
         raise UserError(
             f"{path} cannot be read ({fault}); delete it, or write it anew: fashion-assets keywords train"
         ) from fault
+
+
+def _checked(name: str, value: Any) -> Any:
+    """The entry as a recipe holds it. TypeError for one of another kind."""
+    if name in _KINDS:
+        if not isinstance(value, _KINDS[name]):
+            raise TypeError(f"{name} is {value!r}")
+        return value
+    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
+        raise TypeError(f"{name} is {value!r}, expected a list of texts")
+    return tuple(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,8 @@ from fashion_assets.tfashion.word_lists import dictionary_terms
 from fashion_assets.tfashion.word_vectors import WordVectors
 from fashion_assets.tfashion.words import training_words
 
-#: How much a word of the positive files counts beside one of the lexicon. The published positives hold everyday
-#: words of posts (真的, 分享), which the lists overrule only where they name them.
+#: How much a word of the positive files counts beside one of the lexicon, in the loss and among the n-grams. The
+#: published positives hold everyday words of posts (真的, 分享), which the lists overrule only where they name them.
 FILE_TRUST = 0.1
 
 
@@ -86,15 +86,14 @@ def labelled_words(
     )
 
 
-def train(
+def classifier(
     recipe: Recipe, words: pd.DataFrame, posts: Sequence[PostWords], vectors: WordVectors, *, seed: int
-) -> Trained:
-    """Learn from TRAINING_WORDS, and judge the same way of learning on splits of the files where there are any."""
+) -> tuple[TfashionModel, Learned]:
+    """Learn from TRAINING_WORDS: the model, without a story for its card, and how it was learned."""
     facts = WordFacts(vectors, CorpusContrast.count(posts))
     used = words[words["state"] == "used"]
     lists = recipe.uses_lists(has_posts=bool(posts))
     trust = used["origin"].map({"positives": FILE_TRUST if lists else 1.0}).fillna(1.0).to_numpy(dtype=float)
-    heads = recipe.heads or DEFAULT_HEADS
     learned = learn(
         used["word"].tolist(),
         used["label"].to_numpy(dtype=bool),
@@ -102,18 +101,37 @@ def train(
         facts,
         weights=used["weight"].to_numpy(dtype=float) * trust,
         trust=trust,
-        heads=heads,
+        heads=recipe.heads or DEFAULT_HEADS,
         fashion_share=POSTS_SHARE if lists else None,
         seed=seed,
     )
+    # With the lists the log-odds of what is known already hold the threshold.
+    cut = 0.5 if lists else learned.threshold
+    return TfashionModel(learned.head, facts, learned.evidence, learned.calibration, cut, lists), learned
+
+
+def train(
+    recipe: Recipe, words: pd.DataFrame, posts: Sequence[PostWords], vectors: WordVectors, *, seed: int
+) -> Trained:
+    """Learn from TRAINING_WORDS, and judge the same way of learning on splits of the files where there are any."""
+    model, learned = classifier(recipe, words, posts, vectors, seed=seed)
+    facts = model.facts
     positives, negatives = read_files(recipe)
     honest: dict[str, Any] = {}
+    not_judged: dict[str, str] = {}
     reference = None
     if positives is not None and negatives is not None:
         for name, by_family in (("honest_split", False), ("family_split", True)):
             chosen = (learned.head.name,)
-            judged = honest_figures(positives, negatives, facts, heads=chosen, by_family=by_family, seed=seed)
-            honest[name] = asdict(judged)
+            try:
+                judged = honest_figures(
+                    positives, negatives, facts, heads=chosen, by_family=by_family, seed=seed
+                )
+            except UserError as fault:
+                # Files too small to be split cost the figure, not the model.
+                not_judged[name] = str(fault)
+            else:
+                honest[name] = asdict(judged)
         if recipe.reference:
             reference = reference_figures(positives, negatives, facts, seed=seed)
     story = {
@@ -124,12 +142,10 @@ def train(
         "heads_tried": learned.candidate_table().to_dict("records"),
         "epochs": learned.epochs().to_dict("records"),
         "reference_split": None if reference is None else reference.to_dict("records"),
+        "not_judged": not_judged,
         **honest,
     }
-    # With the lists the log-odds of what is known already hold the threshold.
-    cut = 0.5 if lists else learned.threshold
-    model = TfashionModel(learned.head, facts, learned.evidence, learned.calibration, cut, lists, story)
-    return Trained(model, learned, reference)
+    return Trained(replace(model, story=story), learned, reference)
 
 
 def _counts(words: pd.DataFrame) -> list[dict[str, Any]]:

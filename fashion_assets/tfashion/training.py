@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from fashion_assets.storage.errors import UserError
 from fashion_assets.tfashion.calibration import PlattCalibration, best_threshold, expected_calibration_error
 from fashion_assets.tfashion.epochs import EpochFigures, epoch_table
 from fashion_assets.tfashion.evaluation import Evaluation, evaluate_scores
@@ -88,12 +89,13 @@ def learn(
     no validation word has a sister among the training words) and ``weights`` (n,). ``trust`` (n,): how much
     each counts among the n-grams, 1 unless given. ``fashion_share``: share of fashion words where the model
     will be used, by which calibration and threshold weigh the classes; None: as they are. ``options``: further
-    options of a head, by its name.
+    options of a head, by its name. UserError unless fold 0 and the other folds both hold words of both kinds.
     """
     truth, fold_of = np.asarray(labels, dtype=bool), np.asarray(folds)
     heavy = np.ones(len(truth)) if weights is None else np.asarray(weights, dtype=np.float64)
     sure = np.ones(len(truth)) if trust is None else np.asarray(trust, dtype=np.float64)
     held_out = fold_of == VALIDATION_FOLD
+    _require_both(truth, held_out)
     known = facts.of(words)
     judged = _judged_evidence(words, truth, fold_of, held_out, sure)
     use = _use_weights(truth[held_out], fashion_share)
@@ -125,6 +127,16 @@ def learn(
         best.evaluation.threshold,
         [candidate for candidate, _ in tried],
     )
+
+
+def _require_both(truth: BoolArray, held_out: BoolArray) -> None:
+    for rows, purpose in ((~held_out, "learn from"), (held_out, "judge heads on")):
+        n, n_fashion = int(np.count_nonzero(rows)), int(np.count_nonzero(truth[rows]))
+        if n_fashion in (0, n):
+            raise UserError(
+                f"Of the words to {purpose} {n_fashion} are fashion and {n - n_fashion} are not; a classifier needs "
+                "both kinds, in several families each: give more words of both."
+            )
 
 
 def _judged_evidence(

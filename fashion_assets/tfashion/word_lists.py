@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 import numpy as np
 
@@ -21,13 +22,11 @@ def dictionary_terms(seed: int) -> list[str]:
     """Words of the general dictionary that the lexicon does not know, sorted."""
     lexicon = load_lexicon()
     ranked = sorted(
-        (
-            (-entry.frequency, word)
-            for word, entry in load_dictionary().items()
-            if _WORD.fullmatch(word) and lexicon.facet(word) is None
-        )
+        (-entry.frequency, word) for word, entry in load_dictionary().items() if _WORD.fullmatch(word)
     )
-    words = [word for _, word in ranked[:RARER_UP_TO]]
+    # Asking the lexicon is what takes time: no further than needed.
+    unknown = (word for _, word in ranked if lexicon.facet(word) is None)
+    words = list(islice(unknown, RARER_UP_TO))
     rarer = words[N_FREQUENT:]
     chosen = np.random.default_rng(seed).permutation(len(rarer))[:N_RARER]
     return sorted([*words[:N_FREQUENT], *(rarer[place] for place in chosen)])

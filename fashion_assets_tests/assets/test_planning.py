@@ -9,8 +9,14 @@ import pytest
 
 from fashion_assets.definitions import build_definitions
 from fashion_assets.defs.planning import Node, Planner
+from fashion_assets.defs.resources import recipe_path, tfashion_path, user_dictionary_path
+from fashion_assets.defs.training_posts import training_version
+from fashion_assets.keywords.user_dictionary import add_terms
 from fashion_assets.settings import Settings
+from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.months import key_of_month
+from fashion_assets.tfashion.model import WEIGHTS
+from fashion_assets.tfashion.recipe import Recipe
 
 MONTHS = ["2024-01", "2024-02"]
 
@@ -20,11 +26,20 @@ def instance() -> dg.DagsterInstance:
     return dg.DagsterInstance.ephemeral()
 
 
-def planner(instance: dg.DagsterInstance, root: Path, posts: int = 10, **sources: str) -> Planner:
+def planner(
+    instance: dg.DagsterInstance, root: Path, posts: int = 10, months: list[str] = MONTHS, **sources: str
+) -> Planner:
     settings = Settings(data_dir=root)
     graph = build_definitions(settings).resolve_asset_graph()
-    digests = {f"raw_posts/{key_of_month(month)}": "same" for month in MONTHS}
-    return Planner(graph, instance, settings, MONTHS, {**digests, **sources}, posts)
+    digests = {f"raw_posts/{key_of_month(month)}": "same" for month in months}
+    return Planner(
+        graph,
+        instance,
+        settings,
+        months,
+        {"keyword_training_words": "same", "new_words": "same", **digests, **sources},
+        posts,
+    )
 
 
 def made(instance: dg.DagsterInstance, plan: Planner, nodes: list[Node], **metadata: int) -> None:
@@ -105,3 +120,79 @@ def test_pinned_assets_are_made_anew_when_the_corpus_has_doubled(
         "style_model 2024-02",
     } <= planned
     assert "image_embeddings 2024-01" not in planned
+
+
+#: What a training makes; what another classifier changes; and the styles, which only other word vectors change.
+TRAINING = {"keyword_training_words", "tfashion_model"}
+FOLLOWS = {f"fashion_keywords {month}" for month in MONTHS}
+STYLES = {f"style_model {month}" for month in MONTHS}
+
+
+def test_a_new_month_is_extracted_by_the_classifier_that_is_there(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    plan = planner(instance, tmp_path)
+    made(instance, plan, plan.plan(), landed_posts=10)
+    planned = below(planner(instance, tmp_path, posts=15, months=[*MONTHS, "2024-03"]).plan())
+    assert {"fashion_keywords 2024-03", "style_model 2024-03", "new_words"} <= planned
+    assert not planned & ({"word_vectors"} | TRAINING | FOLLOWS | STYLES)
+
+
+def test_a_doubled_corpus_is_learned_from_anew(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    plan = planner(instance, tmp_path)
+    made(instance, plan, plan.plan(), landed_posts=10)
+    grown = planner(instance, tmp_path, posts=20, months=[*MONTHS, "2024-03"]).plan()
+    assert below(grown) >= {"word_vectors"} | TRAINING | FOLLOWS | STYLES
+    order = [node.asset for node in grown]
+    assert order.index("word_vectors") < order.index("tfashion_model") < order.index("fashion_keywords")
+    assert order.index("keyword_training_words") < order.index("tfashion_model") < order.index("style_model")
+
+
+def test_other_training_words_change_classifier_and_keywords_but_no_vectors_and_no_style_model(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    plan = planner(instance, tmp_path)
+    made(instance, plan, plan.plan(), landed_posts=10)
+    planned = below(planner(instance, tmp_path, keyword_training_words="other").plan())
+    # The text of a post is embedded by its keywords.
+    assert planned >= TRAINING | FOLLOWS | {"text_embeddings 2024-01", "monthly_style_report 2024-02"}
+    assert not {"word_vectors", "cleaned_posts 2024-01", "image_embeddings 2024-01", "new_words"} & planned
+    assert not STYLES & planned
+    # Reviewed terms change what is proposed.
+    assert below(planner(instance, tmp_path, new_words="other").plan()) >= {"new_words"}
+
+
+def test_a_lost_classifier_is_trained_again_from_the_words_that_are_there(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    plan = planner(instance, tmp_path)
+    made(instance, plan, plan.plan(), landed_posts=10)
+    (tfashion_path(Settings(data_dir=tmp_path)) / WEIGHTS).unlink()
+    planned = below(planner(instance, tmp_path).plan())
+    assert planned >= {"tfashion_model"} | FOLLOWS
+    assert not ({"word_vectors", "keyword_training_words"} | STYLES) & planned
+
+
+def test_the_version_of_the_training_words_is_that_of_recipe_files_and_reviewed_terms(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data")
+    words, posts = tmp_path / "words.txt", tmp_path / "posts"
+    words.write_text("马面裙\n", encoding="utf-8")
+    posts.mkdir()
+    versions = [training_version(settings)]
+    Recipe(positives=(str(words),), posts=(str(posts),)).save(recipe_path(settings))
+    versions.append(training_version(settings))
+    words.write_text("马面裙\n西装\n", encoding="utf-8")
+    versions.append(training_version(settings))
+    (posts / "a.txt").write_text("一条裙子\n", encoding="utf-8")
+    versions.append(training_version(settings))
+    add_terms(user_dictionary_path(settings), [("老钱风", "")])
+    versions.append(training_version(settings))
+    add_terms(user_dictionary_path(settings), [("老钱风", "style")])
+    versions.append(training_version(settings))
+    assert len(set(versions)) == len(versions)
+    assert training_version(settings) == versions[-1]
+    words.unlink()
+    with pytest.raises(
+        UserError, match=r"words\.txt, which the keyword classifier was trained from, is gone"
+    ):
+        training_version(settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -14,11 +15,17 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from fashion_assets.storage.files import write_text_atomic
 from fashion_assets_tests.integration.conftest import Demo, Run
 
 pytestmark = pytest.mark.slow
 
-ASSETS = "raw_posts,cleaned_posts,quarantined_posts,fashion_keywords,word_vectors,text_embeddings"
+ASSETS = (
+    "raw_posts,cleaned_posts,quarantined_posts,word_vectors,keyword_training_words,tfashion_model,"
+    "fashion_keywords,text_embeddings"
+)
+#: The lightest classifier: what is tried here is what is lost, not what is learned.
+RECIPE = json.dumps({"heads": ["logistic"]})
 
 
 def tables(root: Path, asset: str) -> dict[str, pd.DataFrame]:
@@ -33,6 +40,7 @@ def test_killed_and_run_again_equals_undisturbed(demo: Demo, tmp_path: Path, cli
     ignored = shutil.ignore_patterns("products", "media")
     shutil.copytree(demo.root / "incoming", root / "incoming", ignore=ignored, copy_function=shutil.copy2)
     shutil.copyfile(demo.root / "author_salt", root / "author_salt")
+    write_text_atomic(root / "models" / "tfashion" / "recipe.json", RECIPE)
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("FASHION_", "DAGSTER_"))
     }
@@ -52,6 +60,7 @@ def test_killed_and_run_again_equals_undisturbed(demo: Demo, tmp_path: Path, cli
     undisturbed = tmp_path / "undisturbed"
     shutil.copytree(root / "incoming", undisturbed / "incoming", copy_function=shutil.copy2)
     shutil.copyfile(root / "author_salt", undisturbed / "author_salt")
+    write_text_atomic(undisturbed / "models" / "tfashion" / "recipe.json", RECIPE)
     whole = cli("run", "--data-dir", undisturbed, "--select", ASSETS)
     assert whole.returncode == 0, whole.stderr
     for asset in ("cleaned_posts", "quarantined_posts", "fashion_keywords", "text_embeddings"):

@@ -147,6 +147,27 @@ def test_sentence_transformers(tmp_path: Path) -> None:
         encoder.encode(["裙", 1])
 
 
+def test_sentence_transformers_give_what_their_own_encode_gives(tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    folder = tiny_sentence_transformer(tmp_path / "tiny-st")
+    # A prompt that the model puts before every text is part of the model.
+    config = folder / "config_sentence_transformers.json"
+    told = json.loads(config.read_text()) | {"prompts": {"word": "裙"}, "default_prompt_name": "word"}
+    config.write_text(json.dumps(told))
+    texts = [text for text in TEXTS if text]
+    expected = SentenceTransformer(str(folder), device="cpu").encode(texts, normalize_embeddings=True)
+    ours = load_encoder(f"st:{folder}", device="cpu", batch_size=2).encode(texts)
+    np.testing.assert_allclose(ours, expected, atol=1e-5)
+
+
+def test_bfloat16_is_told_apart_and_float32_without_a_gpu(tmp_path: Path) -> None:
+    folder = tiny_sentence_transformer(tmp_path / "tiny-st")
+    full, half = (load_encoder(f"{kind}:{folder}", device="cpu") for kind in ("st", "st-bf16"))
+    assert full.model_id != half.model_id
+    np.testing.assert_array_equal(full.encode(TEXTS), half.encode(TEXTS))
+
+
 def test_bert_is_the_mean_over_real_tokens(tmp_path: Path) -> None:
     import torch
     from transformers import AutoModel, AutoTokenizer
