@@ -20,9 +20,9 @@ CONTEXT_FACETS = frozenset({"season", "occasion", "body_type", "brand"})
 #: Log-odds that are added for a term of a look, of context, for a word of no list, and for one of the background.
 #: The training words are clean terms and clean everyday words, about half of each; the words of posts are mostly
 #: everyday words, names and scraps of cut words, so a word of no list has to be well above even. All four were chosen
-#: in half steps on the labelled development words, as a whole (``benchmarks/word_classifier.py`` prints the
+#: in quarter steps on the labelled development words, as a whole (``benchmarks/word_classifier.py`` prints the
 #: neighbouring choices); F1 changes by under .02 within one unit of each.
-LOOK, CONTEXT, UNLISTED, BACKGROUND = 1.5, 1.0, -3.5, -7.5
+LOOK, CONTEXT, UNLISTED, BACKGROUND = 4.5, 1.0, -4.25, -7.5
 
 
 def known_log_odds(words: Sequence[str], background: Collection[str]) -> npt.NDArray[np.float64]:

@@ -47,7 +47,7 @@ class MlpHead:
 
     dim: int
     seed: int
-    members: int = 3
+    members: int = 5
     gamma: float = 0.0
     dropout: float = 0.3
     learning_rate: float = 1e-3
