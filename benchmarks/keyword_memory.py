@@ -1,12 +1,13 @@
 """Memory of `fashion_keywords` for a month of a million posts, which passes through in batches.
 
-    python benchmarks/keyword_memory.py                      # variations of 2,000 made posts
-    python benchmarks/keyword_memory.py --posts POSTS.csv    # variations of the posts of a crawl file
+    fashion-assets keywords train --data-dir D
+    python benchmarks/keyword_memory.py --trained D                      # variations of 2,000 made posts
+    python benchmarks/keyword_memory.py --trained D --posts POSTS.csv    # variations of the posts of a crawl file
 
 Aim: a peak below 2 GB.
 
-The month of cleaned posts is written by one process; another materialises the keywords through Dagster and
-the lake's I/O manager, reading, scoring and writing batch by batch. Its peak is that of its resident memory
+The month of cleaned posts is written by one process; another materialises the asset, which reads, scores and
+writes batch by batch, with the classifier of the data root D. Its peak is that of its resident memory
 (`getrusage` and, as a cross-check, `VmHWM`), everything that it has loaded included. One post in five holds a
 word that no other post has, so the words to be remembered grow with the month.
 """
@@ -51,42 +52,30 @@ def write_month(root: Path, posts: Path | None, n: int, seed: int) -> None:
             yield frame.assign(**empty)
             at += len(rows)
 
-    Lake(root).write_stream("cleaned_posts", MONTH, TableStream(CLEANED_POSTS, parts()))
+    Lake(root / "lake").write_stream("cleaned_posts", MONTH, TableStream(CLEANED_POSTS, parts()))
 
 
-def extract_month(root: Path) -> dict[str, float]:
-    """Materialise the month's keywords and say what it took."""
-    from fashion_assets.defs.io_managers import LakeIOManager, to_frame
-    from fashion_assets.defs.schemas import SCHEMAS
-    from fashion_assets.keywords.extract import extract_keywords_stream
-    from fashion_assets.keywords.schemas import FASHION_KEYWORDS
-    from fashion_assets.keywords.scorers import LexiconScorer
-    from fashion_assets.keywords.streaming import KeywordTally, WordScores
-    from fashion_assets.storage.lake import Lake
-    from fashion_assets.storage.tables import TableStream
+def extract_month(root: Path, trained: Path) -> dict[str, float]:
+    """Materialise the month's keywords by the classifier of the data root ``trained``, and say what it took."""
+    from fashion_assets.definitions import build_definitions
+    from fashion_assets.settings import Settings
 
-    scores, tally = WordScores(LexiconScorer()), KeywordTally()
-
-    @dg.asset(partitions_def=dg.MonthlyPartitionsDefinition("2024-01-01", end_date="2024-03-01"))
-    def fashion_keywords() -> dg.MaterializeResult:
-        columns = ["post_id", "month", "title", "body", "tags"]
-        batches = map(to_frame, Lake(root).batches("cleaned_posts", MONTH, columns))
-        parts = map(tally.add, extract_keywords_stream(batches, scores))
-        told = lambda: {"posts": tally.n_posts, "top_keywords": ", ".join(tally.top_keywords())}  # noqa: E731
-        return dg.MaterializeResult(value=TableStream(FASHION_KEYWORDS, parts, told))
-
+    (root / "models").symlink_to((trained / "models").absolute())
+    settings = Settings(data_dir=root)
+    job = build_definitions(settings).resolve_implicit_global_asset_job_def()
     start = time.perf_counter()
-    done = dg.materialize(
-        [fashion_keywords],
+    done = job.execute_in_process(
+        asset_selection=[dg.AssetKey("fashion_keywords")],
         partition_key=f"{MONTH}-01",
-        resources={"io_manager": LakeIOManager(root, SCHEMAS)},
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )
     [materialization] = done.asset_materializations_for_node("fashion_keywords")
+    told = {name: value.value for name, value in materialization.metadata.items()}
     return {
         "seconds": time.perf_counter() - start,
-        "posts": materialization.metadata["dagster/row_count"].value,
-        "words": scores.n_scored,
-        "keywords": len(tally.posts_by_keyword),
+        "posts": told["posts"],
+        "words": told["words_scored"] + told["words_reused"],
+        "keywords": told["distinct_keywords"],
         "peak_kb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
         "high_water_kb": _high_water_kb(),
     }
@@ -102,6 +91,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--posts", type=Path, help="a crawl CSV to vary; without it posts are made")
+    parser.add_argument("--trained", type=Path, required=True, help="a data root with a trained classifier")
     parser.add_argument("--posts-count", type=int, default=1_000_000, help="posts (default %(default)s)")
     parser.add_argument("--seed", type=int, default=7, help="seed of the variations (default %(default)s)")
     parser.add_argument("--child", choices=("write", "extract"), help=argparse.SUPPRESS)
@@ -111,12 +101,12 @@ def main() -> int:
         write_month(given.root, given.posts, given.posts_count, given.seed)
         return 0
     if given.child == "extract":
-        print(json.dumps(extract_month(given.root)))
+        print(json.dumps(extract_month(given.root, given.trained)))
         return 0
     with tempfile.TemporaryDirectory() as folder:
         again = [sys.executable, __file__, *sys.argv[1:], "--root", folder, "--child"]
         subprocess.run([*again, "write"], check=True)
-        written = (Path(folder) / "cleaned_posts" / f"{MONTH}.parquet").stat().st_size
+        written = (Path(folder) / "lake" / "cleaned_posts" / f"{MONTH}.parquet").stat().st_size
         told = subprocess.run([*again, "extract"], check=True, stdout=subprocess.PIPE, text=True).stdout
         found = json.loads(told.splitlines()[-1])
     peak = found["peak_kb"] / 1024**2

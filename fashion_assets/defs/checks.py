@@ -122,8 +122,10 @@ def _schema_check(asset: str, schema: pa.Schema, *, monthly: bool) -> dg.AssetCh
         context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeReader]
     ) -> dg.AssetCheckResult:
         partition = month_of_key(context.partition_key) if monthly else None
-        table = lake.lake.read(asset, partition)
-        stored = {field.name: _type_name(field.type) for field in table.schema}
+        # The key's column and the footer alone: a month may hold a million rows.
+        columns = lake.lake.schema(asset, partition)
+        stored = {field.name: _type_name(field.type) for field in columns}
+        table = lake.lake.read(asset, partition, columns=[key] if key in columns.names else [])
         wrong = [field.name for field in schema if stored.get(field.name) != _type_name(field.type)]
         keys = (
             pd.Series(table[key].to_pylist()).dropna()

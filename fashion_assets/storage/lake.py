@@ -105,11 +105,27 @@ class Lake:
             raise UserError(f"rows is {rows}; a batch has at least one row")
         return _read_batches(asset, path, columns, rows)
 
-    def row_count(self, asset: str, partition: str | None = None) -> int:
-        """Rows of a stored table, read from its footer alone. Raises UserError as `read` does."""
+    def schema(self, asset: str, partition: str | None = None) -> pa.Schema:
+        """Columns and types of a stored table, read from its footer alone. Raises UserError as `read` does."""
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        return int(pq.read_metadata(self._stored(asset, partition)).num_rows)
+        path = self._stored(asset, partition)
+        try:
+            return pq.read_schema(path)
+        except (pa.ArrowInvalid, OSError) as fault:
+            raise _damaged(asset, path, fault) from fault
+
+    def row_count(self, asset: str, partition: str | None = None) -> int:
+        """Rows of a stored table, read from its footer alone. Raises UserError as `read` does."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self._stored(asset, partition)
+        try:
+            return int(pq.read_metadata(path).num_rows)
+        except (pa.ArrowInvalid, OSError) as fault:
+            raise _damaged(asset, path, fault) from fault
 
     def read_months(self, asset: str, months: Iterable[str]) -> dict[str, pa.Table]:
         """A dict month -> table, also for one month. Raises MissingMonthsError naming every absent month."""
