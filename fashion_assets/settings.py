@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from fashion_assets.encoders.profiles import DEFAULT_PROFILE, PROFILE_SETTINGS, PROFILES, profile_named
 from fashion_assets.storage.errors import UserError
 
 
@@ -33,9 +34,17 @@ class Settings(BaseSettings):
     )
 
     tokenizer: Literal["rjieba", "jieba"] = Field("rjieba", description="Chinese tokenizer")
-    text_encoder: str = Field("local:cbow", description="Text encoder spec, see docs/encoders.md")
-    image_encoder: str = Field("local:visual", description="Picture encoder spec, see docs/encoders.md")
-    segmenter: str = Field("grabcut", description="Garment segmenter")
+    profile: str = Field(
+        DEFAULT_PROFILE,
+        description="local, cpu or gpu: what the next three are where they are not set, see docs/encoders.md",
+    )
+    text_encoder: str = Field(
+        PROFILES[DEFAULT_PROFILE].text_encoder, description="Text encoder spec, see docs/encoders.md"
+    )
+    image_encoder: str = Field(
+        PROFILES[DEFAULT_PROFILE].image_encoder, description="Picture encoder spec, see docs/encoders.md"
+    )
+    segmenter: str = Field(PROFILES[DEFAULT_PROFILE].segmenter, description="Garment segmenter")
     min_garment_share: float = Field(
         0.05,
         ge=0,
@@ -65,6 +74,11 @@ class Settings(BaseSettings):
 
     def __init__(self, **values: object) -> None:
         super().__init__(**values)  # type: ignore[arg-type]
+        profile = profile_named(self.profile)
+        for name in PROFILE_SETTINGS:
+            # Set by environment or by argument: it wins, also where it equals the default of the default profile.
+            if name not in self.model_fields_set:
+                setattr(self, name, getattr(profile, name))
         if self.style_k_max < self.style_k_min:
             raise UserError(
                 f"FASHION_STYLE_K_MAX={self.style_k_max} is below FASHION_STYLE_K_MIN={self.style_k_min}"

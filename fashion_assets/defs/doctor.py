@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+from fashion_assets.encoders.profiles import PROFILE_SETTINGS, profile_named
 from fashion_assets.settings import Settings
 
 #: Package -> what stops working without it, and how to get it.
@@ -100,9 +101,39 @@ def _encoders(settings: Settings) -> Iterator[Finding]:
 
     for kind in encoder_specs():
         yield Finding(f"encoder {kind.kind}", kind.usable, kind.purpose, kind.reason, optional=True)
+    yield _profile(settings)
     yield Finding(
-        "configured encoders", True, f"text {settings.text_encoder}, pictures {settings.image_encoder}"
+        "configured encoders",
+        True,
+        f"text {settings.text_encoder}, pictures {settings.image_encoder}, segmenter {settings.segmenter}",
     )
+
+
+def _profile(settings: Settings) -> Finding:
+    profile = profile_named(settings.profile)
+    own = [
+        f"FASHION_{name.upper()}"
+        for name in PROFILE_SETTINGS
+        if getattr(settings, name) != getattr(profile, name)
+    ]
+    found = f"{settings.profile}: {profile.purpose}" + (f"; but {', '.join(own)} set" if own else "")
+    if settings.profile == "gpu" and not _has_gpu():
+        return Finding(
+            "profile",
+            False,
+            found,
+            "there is no GPU here, so it will be slow: FASHION_PROFILE=cpu",
+            optional=True,
+        )
+    return Finding("profile", True, found)
+
+
+def _has_gpu() -> bool:
+    if importlib.util.find_spec("torch") is None:
+        return False
+    import torch
+
+    return bool(torch.cuda.is_available())
 
 
 def _data_root(settings: Settings) -> Iterator[Finding]:

@@ -2,14 +2,14 @@
 
 ``<root>/<safe model id>/<uuid>.parquet`` are shards that are written once, whole, and never changed; so any
 number of processes may write at the same time (a hash that two of them encode is there twice, with the same
-vector).
+vector). When a model has many small ones they are put together (``compaction``).
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +19,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from fashion_assets.encoders.compaction import compact_shards, is_fragmented
 from fashion_assets.encoders.protocol import Encoder, Vectors
 from fashion_assets.encoders.rows import checked_vectors
-from fashion_assets.encoders.schemas import MODEL_ID_KEY, shard_schema
-from fashion_assets.encoders.tables import vector_array, vectors_of
+from fashion_assets.encoders.schemas import shard_schema
+from fashion_assets.encoders.shards import list_shards, new_shard_path, shard_hashes, shard_vectors
+from fashion_assets.encoders.tables import vector_array
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.files import write_parquet_atomic
+
+logger = logging.getLogger(__name__)
 
 #: Rows a shard: what a killed run loses at most, against the number of files.
 SHARD_ROWS = 4096
@@ -66,7 +69,7 @@ class EmbeddingCache:
 
         ``items`` is parallel to ``hashes``, or a callable that is given the indices it has to fetch (in
         shards), so that what is cached is never read or decoded. Each finished shard is on disk before the
-        next begins.
+        next begins. A call that wrote puts the model's shards together if they have become many.
 
         Raises UserError naming the item for NaN or a wrong dimension; the shards before it stay.
         """
@@ -84,6 +87,8 @@ class EmbeddingCache:
             vectors[rows] = self._encode_shard(
                 encoder, hashes, [first_rows[distinct[row]] for row in rows], items
             )
+        if len(missing):
+            self._compact_if_fragmented(encoder.model_id)
         position = {content_hash: row for row, content_hash in enumerate(distinct)}
         order = np.asarray([position[content_hash] for content_hash in hashes], dtype=np.int64)
         return EncodeResult(vectors[order], len(missing), len(hashes) - len(missing))
@@ -118,60 +123,76 @@ class EmbeddingCache:
             [pa.array(hashes, pa.string()), vector_array(vectors)],
             schema=shard_schema(int(vectors.shape[1]), model_id),
         )
-        path = self.folder(model_id) / f"{uuid.uuid4().hex}.parquet"
+        path = new_shard_path(self.folder(model_id))
         write_parquet_atomic(path, table)
         return path
+
+    def compact(self, model_id: str) -> int:
+        """How many shards of the model were replaced by fewer, larger ones without repeated hashes.
+
+        Other processes may read and write meanwhile, and a kill at any point loses no vector; 0 if there is
+        nothing to gain, or another process is at it. Raises as ``compaction.compact_shards``.
+        """
+        removed = compact_shards(self.folder(model_id), self.shard_rows)
+        for path in removed:
+            self._hashes.pop(path, None)
+        return len(removed)
+
+    def _compact_if_fragmented(self, model_id: str) -> None:
+        try:
+            if is_fragmented(self.folder(model_id), self.shard_rows):
+                self.compact(model_id)
+        except OSError as error:
+            # The vectors are encoded and kept: a full disk or a shard removed by hand is no reason to fail a month.
+            logger.warning(
+                "the embedding cache of %s was not compacted (%s); the next run tries again", model_id, error
+            )
 
     def _fill(
         self, encoder: Encoder, distinct: list[str], vectors: npt.NDArray[np.float32]
     ) -> npt.NDArray[np.bool_]:
         """Copy what the shards hold into ``vectors``; (n,) whether each hash was found.
 
-        Hash columns are read first; vectors only of shards with a hit.
+        Hash columns are read first; vectors only of shards with a hit. While hashes are missing the folder is
+        listed again until it shows no new shard: a compaction may have moved rows of a listed shard, or one that
+        the listing just missed, into a shard that was not there yet.
         """
         found = np.zeros(len(distinct), dtype=bool)
         wanted = pa.array(distinct, pa.string())
-        for path in self._shards(encoder.model_id):
-            if found.all():
+        folder = self.folder(encoder.model_id)
+        seen: set[Path] = set()
+        while not found.all():
+            fresh = [path for path in list_shards(folder) if path not in seen]
+            if not fresh:
                 break
-            target = pc.index_in(self._shard_hashes(path), value_set=wanted)
-            rows = np.flatnonzero(target.is_valid().to_numpy(zero_copy_only=False))
-            targets = target.drop_null().to_numpy(zero_copy_only=False).astype(np.int64)
-            fresh = ~found[targets]
-            if not fresh.any():
-                continue
-            vectors[targets[fresh]] = self._shard_vectors(path, encoder)[rows[fresh]]
-            found[targets[fresh]] = True
+            seen.update(fresh)
+            for path in fresh:
+                if found.all():
+                    break
+                try:
+                    self._fill_from(path, encoder, wanted, vectors, found)
+                except FileNotFoundError:
+                    self._hashes.pop(path, None)
         return found
 
-    def _shards(self, model_id: str) -> list[Path]:
-        folder = self.folder(model_id)
-        # Temporary files of writers that are at work or were killed start with a dot.
-        return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("."))
+    def _fill_from(
+        self,
+        path: Path,
+        encoder: Encoder,
+        wanted: pa.Array,
+        vectors: npt.NDArray[np.float32],
+        found: npt.NDArray[np.bool_],
+    ) -> None:
+        """Copy the wanted vectors of one shard into ``vectors`` and mark them in ``found``."""
+        target = pc.index_in(self._shard_hashes(path), value_set=wanted)
+        rows = np.flatnonzero(target.is_valid().to_numpy(zero_copy_only=False))
+        targets = target.drop_null().to_numpy(zero_copy_only=False).astype(np.int64)
+        fresh = ~found[targets]
+        if fresh.any():
+            vectors[targets[fresh]] = shard_vectors(path, rows[fresh], encoder.model_id, encoder.dim)
+            found[targets[fresh]] = True
 
     def _shard_hashes(self, path: Path) -> pa.Array:
         if path not in self._hashes:
-            table = _read_shard(path, "content_hash")
-            self._hashes[path] = table.column("content_hash").combine_chunks()
+            self._hashes[path] = shard_hashes(path)
         return self._hashes[path]
-
-    def _shard_vectors(self, path: Path, encoder: Encoder) -> npt.NDArray[np.float32]:
-        table = _read_shard(path, "vector")
-        model_id = (table.schema.metadata or {}).get(MODEL_ID_KEY, b"").decode("utf-8")
-        vectors = vectors_of(table)
-        if model_id != encoder.model_id or vectors.shape[1] != encoder.dim:
-            raise UserError(
-                f"the cached vectors in {path} are of {model_id!r} with {vectors.shape[1]} dimensions; "
-                f"expected {encoder.model_id!r} with {encoder.dim}; delete the folder {path.parent} to "
-                "encode again"
-            )
-        return vectors
-
-
-def _read_shard(path: Path, column: str) -> pa.Table:
-    try:
-        return pq.ParquetFile(path).read(columns=[column])
-    except (OSError, pa.ArrowInvalid) as error:
-        raise UserError(
-            f"the cached vectors in {path} cannot be read ({error}); delete the file to encode again"
-        ) from error

@@ -2,7 +2,7 @@
 
 bfloat16 moves vectors by about one part in two hundred, so it is asked for by name and has model ids of its own: a
 cache or a trained head never mixes the two by accident. On a CPU, where it gains nothing, ``st-bf16`` computes in
-float32.
+float32 and says so: its model id is that of ``st`` there, and so are its vectors.
 """
 
 from __future__ import annotations
@@ -30,12 +30,14 @@ def load_sentence_transformer(
     name: str, *, models_dir: Path | None, device: str | None, batch_size: int | None, bf16: bool = False
 ) -> NetworkEncoder:
     """The encoder of a saved folder or a hub repository; its own pooling and length limit are kept."""
-    kind = "st-bf16" if bf16 else "st"
-    spec = f"{kind}:{name}"
+    chosen = pick_device(device)
+    half = bf16 and chosen.startswith("cuda")
+    kind = "st-bf16" if half else "st"
+    spec = f"{'st-bf16' if bf16 else 'st'}:{name}"
     folder = local_path(name, models_dir)
     if folder is not None:
         model_id = model_id_of(f"{kind}:{folder.name}", path_digest(folder))
-        return _load(spec, folder, model_id, device, batch_size, bf16)
+        return _load(spec, folder, model_id, chosen, batch_size, half)
     if looks_like_path(name):
         raise missing_file(spec, name, models_dir)
     repository = split_revision(name)[0]
@@ -46,24 +48,23 @@ def load_sentence_transformer(
             spec,
             snapshot.folder,
             model_id_of(f"{kind}:{repository}", snapshot.commit),
-            device,
+            chosen,
             batch_size,
-            bf16,
+            half,
         ),
     )
 
 
 def _load(
-    spec: str, folder: Path, model_id: str, device: str | None, batch_size: int | None, bf16: bool
+    spec: str, folder: Path, model_id: str, device: str, batch_size: int | None, half: bool
 ) -> NetworkEncoder:
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.util import batch_to_device
 
-    chosen = pick_device(device)
     try:
         model = SentenceTransformer(
-            str(folder), device=chosen, local_files_only=True, model_kwargs={"dtype": torch.float32}
+            str(folder), device=device, local_files_only=True, model_kwargs={"dtype": torch.float32}
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise UnloadableFiles(
@@ -71,7 +72,7 @@ def _load(
             f"({type(error).__name__}: {error})"
         ) from error
     model.eval()
-    if bf16 and chosen.startswith("cuda"):
+    if half:
         model.bfloat16()
     # What the model's own `encode` puts before every text.
     prompt = model.prompts.get(model.default_prompt_name) if model.default_prompt_name else None
@@ -90,5 +91,5 @@ def _load(
     if dim is None:
         dim = int(forward(prepare(["衣"])).shape[1])
     return NetworkEncoder(
-        model_id, int(dim), text=Tower(prepare, forward), batch_size=pick_batch_size(batch_size, chosen)
+        model_id, int(dim), text=Tower(prepare, forward), batch_size=pick_batch_size(batch_size, device)
     )
