@@ -1,9 +1,10 @@
 """Decoding at reduced scale: how much quicker than a full decode, and what it changes in the embeddings.
 
 Real product pictures are enlarged to 1080 x 1440 JPEGs (without a zip: the sample generator's pictures). Each
-is decoded in turn by Pillow in full, and by ``decode_image`` for consumers of 256 (hashes, encoders) and 512
-pixels (garments). The cosine is that of ``local:visual`` for the full picture and for the reduced one. Grain
-is what a camera adds; it makes the files larger, and their entropy decoding is paid at every scale.
+is decoded in turn by Pillow in full, the same and shrunk by Pillow, and by ``decode_image``, for consumers of
+256 (hashes, encoders) and 512 pixels (garments). The cosine is that of ``local:visual`` for the full picture
+and for what each way gives. Grain is what a camera adds; it makes the files larger, and their entropy decoding
+is paid at every scale.
 
     OMP_NUM_THREADS=1 python benchmarks/decoding.py [--pictures ZIP] [--limit 40] [--grain 0]
 """
@@ -82,19 +83,28 @@ def in_full(path: Path) -> Pixels:
         return np.asarray(opened.convert("RGB"))
 
 
-def in_full_then_shrunk(path: Path) -> Pixels:
-    """Pillow's full decode and its resampling to the same 256 pixels."""
+def in_full_then_shrunk(path: Path, side: int) -> Pixels:
+    """Pillow's full decode and its resampling to ``side`` pixels: what a consumer does without reduced scale."""
     with Image.open(path) as opened:
         picture = opened.convert("RGB")
-        picture.thumbnail((256, 256), Image.Resampling.BICUBIC, reducing_gap=None)
+        picture.thumbnail((side, side), Image.Resampling.BICUBIC, reducing_gap=None)
         return np.asarray(picture)
 
 
+def reduced_to_a_quarter(path: Path) -> Pixels:
+    """360 x 270 pixels as libjpeg gives them, which would do for 256."""
+    with Image.open(path) as opened:
+        opened.draft(None, (SIZE[0] // 4, SIZE[1] // 4))
+        return np.asarray(opened.convert("RGB"))
+
+
 WAYS: dict[str, Callable[[Path], Pixels]] = {
-    "Pillow in full": in_full,
-    "… shrunk to 256": in_full_then_shrunk,
-    "reduced, 256": lambda path: decode_image(path, max_side=256).rgb,
-    "reduced, 512": lambda path: decode_image(path, max_side=512).rgb,
+    "full": in_full,
+    "full, to 256": lambda path: in_full_then_shrunk(path, 256),
+    "full, to 512": lambda path: in_full_then_shrunk(path, 512),
+    "reduced, to 256": lambda path: decode_image(path, max_side=256).rgb,
+    "reduced, to 512": lambda path: decode_image(path, max_side=512).rgb,
+    "reduced to 1/4": reduced_to_a_quarter,
 }
 
 
@@ -127,9 +137,12 @@ def main() -> None:
             bits = [hamming(a, perceptual_hash(rgb)) for a, rgb in zip(hashes, pixels, strict=True)]
             each = seconds[name].mean()
             print(
-                f"{name:16} {each * 1e3:6.2f} ms  {seconds['Pillow in full'].mean() / each:5.2f} x  "
+                f"{name:16} {each * 1e3:6.2f} ms  {seconds['full'].mean() / each:5.2f} x full  "
                 f"cosine min {cosines.min():.4f} mean {cosines.mean():.4f}  hash bits at most {max(bits)}"
             )
+        for side in (256, 512):
+            ratio = seconds[f"full, to {side}"].mean() / seconds[f"reduced, to {side}"].mean()
+            print(f"pixels of {side} from the file: {ratio:.1f} x Pillow's full decode")
 
 
 if __name__ == "__main__":

@@ -237,7 +237,10 @@ def keywords_train(
     ] = None,
     column: Annotated[str | None, typer.Option(help="Column of the words in the positive files.")] = None,
     heads: Annotated[
-        str | None, typer.Option(help="Heads to try, e.g. logistic,mlp,resnet (default: logistic,mlp).")
+        str | None,
+        typer.Option(
+            help="Heads to try, e.g. logistic,mlp,resnet (default: mlp,logistic; the first is kept unless another is clearly better)."
+        ),
     ] = None,
     lists: Annotated[
         bool | None,

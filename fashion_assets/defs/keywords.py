@@ -109,7 +109,7 @@ def tfashion_model(
     encoders: dg.ResourceParam[Encoders],
     keyword_training_words: pd.DataFrame,
 ) -> dg.MaterializeResult:
-    """The word classifier: the head with the best F1 on unseen word families, calibrated, with its card.
+    """The word classifier: the best head by F1 on unseen word families, calibrated, with its card.
 
     The card tells the figures of the published split beside those of an honest one where there are files.
     """

@@ -62,6 +62,7 @@ COLUMNS: dict[str, str] = {
     "tokens": "Content words without stopwords and single characters",
     "image_id": "<post_id>/<file name>, with #fraction for a video frame",
     "digest": "SHA-256 of the file",
+    "decoding": "Version of the decoding behind the row; rows of another one are made again",
     "phash": "64-bit perceptual hash, 16 hex digits",
     "duplicate_group": "image_id of the picture that represents its near-duplicates",
     "is_representative": "Whether the picture stands for its near-duplicates",

@@ -19,10 +19,10 @@ _VERSIONS: dict[str, tuple[int, tuple[str, ...]]] = {
     "keyword_training_words": (1, ("tokenizer", "random_seed")),
     "tfashion_model": (1, ("text_encoder", "tokenizer", "random_seed")),
     "fashion_keywords": (2, ("tokenizer", "text_encoder")),
-    "post_images": (1, ()),
-    "garment_images": (1, ("segmenter", "min_garment_share")),
+    "post_images": (2, ()),
+    "garment_images": (2, ("segmenter", "min_garment_share")),
     "text_embeddings": (1, ("text_encoder",)),
-    "image_embeddings": (1, ("image_encoder",)),
+    "image_embeddings": (2, ("image_encoder",)),
     "multimodal_embeddings": (1, ("text_encoder", "image_encoder", "text_weight", "image_weight")),
     "style_model": (
         1,

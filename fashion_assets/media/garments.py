@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fashion_assets.media.decoding import DecodedImage, decode_image
+from fashion_assets.media.decoding import DECODING, DecodedImage, decode_image
 from fashion_assets.media.errors import MediaError
 from fashion_assets.media.locations import resolve_inside
 from fashion_assets.media.schemas import GARMENT_IMAGES, as_table
@@ -41,7 +41,15 @@ Pixels = npt.NDArray[np.uint8]
 Row = dict[str, Any]
 Key = tuple[str, float | None]
 
-_CONTENT: Final = ("garment_share", "crop_path", "box_left", "box_top", "box_width", "box_height")
+_CONTENT: Final = (
+    "decoding",
+    "garment_share",
+    "crop_path",
+    "box_left",
+    "box_top",
+    "box_width",
+    "box_height",
+)
 
 
 @dataclass(frozen=True)
@@ -68,10 +76,10 @@ def garment_images(
     """The GARMENT_IMAGES rows of a month, one for each of ``pictures`` (POST_IMAGES rows with status ``ok``).
 
     Where the garment covers at least ``min_share`` of the picture, its crop lies at
-    ``crops_root/<segmenter>/<two digits>/<digest>.webp`` (``<digest>-f0.25.webp`` for a video's frame): RGBA,
-    long side at most 256, alpha 0 off the garment. Equal digests are segmented once, and not at all if
-    ``known`` (earlier GARMENT_IMAGES rows of the same segmenter) holds them and the crop is still there. A
-    file that cannot be read any more gives a row that is not kept, with no share.
+    ``crops_root/<segmenter>/<two digits>/<digest>-d2.webp`` (``<digest>-f0.25-d2.webp`` for a video's frame; 2
+    is ``DECODING``): RGBA, long side at most 256, alpha 0 off the garment. Equal digests are segmented once,
+    and not at all if ``known`` (earlier GARMENT_IMAGES rows of the same segmenter and decoding) holds them and
+    the crop is still there. A file that cannot be read any more gives a row that is not kept, with no share.
 
     ``attrs`` of the result counts the pictures: ``segmented``, ``reused``.
     """
@@ -108,16 +116,19 @@ def _key(record: Row) -> Key:
 
 
 def crop_name(segmenter: str, digest: str, frame: float | None) -> str:
-    """Where a crop lies, relative to the crops root, with forward slashes."""
+    """Where a crop lies, relative to the crops root, with forward slashes.
+
+    The name is the key of the crop's vectors, and so holds all that the crop's pixels depend on.
+    """
     suffix = "" if frame is None else f"-f{frame:g}"
-    return f"{segmenter}/{digest[:2]}/{digest}{suffix}.webp"
+    return f"{segmenter}/{digest[:2]}/{digest}{suffix}-d{DECODING}.webp"
 
 
 def _known_contents(known: pd.DataFrame | None, task: _Task) -> dict[Key, Row]:
     """(digest, frame) -> what is known, where it still holds under this segmenter and smallest share."""
-    if known is None or known.empty:
+    if known is None or known.empty or "decoding" not in known.columns:
         return {}
-    same = known[(known["segmenter"] == task.segmenter.name) & known["garment_share"].notna()]
+    same = known[(known["segmenter"] == task.segmenter.name) & (known["decoding"] == DECODING)]
     contents: dict[Key, Row] = {}
     for record in same.to_dict("records"):
         _, _, fraction = str(record["image_id"]).rpartition("#")
@@ -148,7 +159,7 @@ def _content(record: Row, task: _Task) -> Row:
         logger.warning("picture %s has no garment: %s", record["image_id"], refusal)
         return dict.fromkeys(_CONTENT)
     result = task.segmenter.segment(image.rgb)
-    content: Row = dict.fromkeys(_CONTENT) | {"garment_share": result.garment_share}
+    content: Row = dict.fromkeys(_CONTENT) | {"decoding": DECODING, "garment_share": result.garment_share}
     # The share is stored as float32, and the rule must give the same answer when it is read back.
     if np.float32(result.garment_share) < task.min_share or not result.mask.any():
         return content

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from fashion_assets.media.decoding import MAX_PIXELS, DecodedImage, decode_image
+from fashion_assets.media.decoding import DECODING, MAX_PIXELS, DecodedImage, decode_image
 from fashion_assets.media.errors import MediaError
 from fashion_assets.media.hashing import (
     group_near_duplicates,
@@ -25,15 +25,14 @@ from fashion_assets.storage.files import file_digest
 
 logger = logging.getLogger(__name__)
 
-#: Long side at which pictures are hashed: eight times the hash's 32 rows, so that 1080 x 1440 JPEGs are
-#: decoded at a quarter of their sides.
+#: Long side at which pictures are hashed: eight times the hash's 32 rows.
 HASH_SIDE: Final = 256
 
 #: Threads that decode; Pillow, libjpeg and hashlib release the GIL.
 WORKERS: Final = 2
 
 #: What every use of the same bytes under the same kind of name shares, and so is taken over from ``known``.
-_CONTENT: Final = ("frame", "width", "height", "n_bytes", "phash", "thumbprint")
+_CONTENT: Final = ("frame", "width", "height", "n_bytes", "phash", "thumbprint", "decoding")
 
 Row = dict[str, Any]
 
@@ -114,10 +113,12 @@ def _locate(entry: Row, media_root: Path) -> None:
 
 
 def _contents_by_key(known: pd.DataFrame | None) -> dict[tuple[str, str], list[Row]]:
-    """(digest, suffix) -> what is known of these bytes, one dict per frame. Refusals are looked at again."""
-    if known is None or known.empty or "thumbprint" not in known.columns:
+    """(digest, suffix) -> what is known of these bytes, one dict per frame. Refusals are looked at again, and
+    so is what was decoded in another way.
+    """
+    if known is None or known.empty or "decoding" not in known.columns:
         return {}
-    usable = known[(known["status"] == "ok") & known["thumbprint"].notna()]
+    usable = known[(known["status"] == "ok") & (known["decoding"] == DECODING)]
     contents: dict[tuple[str, str], dict[Any, Row]] = {}
     for record in usable.to_dict("records"):
         key = (str(record["digest"]), PurePosixPath(str(record["path"])).suffix.lower())
@@ -151,6 +152,7 @@ def _describe(image: DecodedImage, frame: float | None) -> Row:
         "height": image.height,
         "phash": perceptual_hash(image.rgb),
         "thumbprint": thumbprint(image.rgb),
+        "decoding": DECODING,
     }
 
 

@@ -24,6 +24,7 @@ POST_IMAGES: Final = pa.schema(
         pa.field("n_bytes", pa.int64()),
         pa.field("phash", pa.string()),  # 16 hex digits
         pa.field("thumbprint", pa.string()),  # base64: confirms near-duplicates without decoding again
+        pa.field("decoding", pa.int32()),  # media.decoding.DECODING that hash and thumbprint were made with
         pa.field("duplicate_group", pa.string()),  # image_id of the group's representative
         pa.field("is_representative", pa.bool_(), nullable=False),
         pa.field("status", pa.string(), nullable=False),
@@ -39,6 +40,7 @@ GARMENT_IMAGES: Final = pa.schema(
         pa.field("month", pa.string(), nullable=False),
         pa.field("digest", pa.string(), nullable=False),
         pa.field("segmenter", pa.string(), nullable=False),
+        pa.field("decoding", pa.int32()),  # media.decoding.DECODING that share, box and crop were made with
         pa.field("garment_share", pa.float32()),  # 0-1; null if the file could not be read again
         pa.field("kept", pa.bool_(), nullable=False),  # garment_share >= the smallest share
         pa.field("crop_path", pa.string()),  # relative to the crops root; null if not kept

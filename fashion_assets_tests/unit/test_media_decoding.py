@@ -7,6 +7,7 @@ import struct
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -141,6 +142,79 @@ def test_a_small_decode_looks_like_a_large_one(tmp_path: Path) -> None:
     assert small.rgb.shape == (224, 168, 3)
     full = Image.fromarray(decode_image(path).rgb).resize((168, 224), Image.Resampling.LANCZOS)
     assert np.abs(small.rgb.astype(int) - np.asarray(full).astype(int)).mean() < 2
+
+
+def saved_large(path: Path, mode: str = "RGB", **options: Any) -> Image.Image:
+    """A picture of 1080 x 1440 as a JPEG file, which libjpeg can decode at reduced scale."""
+    picture = scene(1080, 1440).convert(mode)
+    picture.save(path, quality=90, **options)
+    return picture
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("max_side", [224, 512])
+def test_every_jpeg_is_the_same_at_reduced_scale(
+    tmp_path: Path, mode: str, progressive: bool, max_side: int
+) -> None:
+    path = tmp_path / "large.jpg"
+    expected = saved_large(path, mode, progressive=progressive).convert("RGB")
+    small = decode_image(path, max_side=max_side)
+    assert (small.width, small.height) == (1080, 1440)
+    assert small.rgb.shape == (max_side, max_side * 3 // 4, 3)
+    full = np.asarray(expected.resize((max_side * 3 // 4, max_side), Image.Resampling.BOX))
+    assert np.abs(small.rgb.astype(int) - full.astype(int)).mean() < 2
+    assert np.array_equal(decode_cut_out(path, max_side=max_side), small.rgb)
+
+
+def test_reduced_scale_is_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "turned.jpg"
+    stored = saved_large(path, exif=exif)
+    small = decode_image(path, max_side=256)
+    assert (small.width, small.height) == (1440, 1080)
+    expected = np.asarray(stored.transpose(Image.Transpose.ROTATE_270).resize((256, 192)))
+    assert np.abs(small.rgb.astype(int) - expected.astype(int)).mean() < 2
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_truncated_jpeg_is_refused_at_reduced_scale(tmp_path: Path, progressive: bool) -> None:
+    path = tmp_path / "cut.jpg"
+    saved_large(path, progressive=progressive)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(MediaError, match="truncated"):
+        decode_image(path, max_side=256)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 700), st.integers(1, 700), st.integers(1, 300), st.sampled_from(["JPEG", "PNG"]))
+def test_the_long_side_is_what_was_asked_for(
+    tmp_path_factory: pytest.TempPathFactory, width: int, height: int, max_side: int, kind: str
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any_size"
+    Image.new("RGB", (width, height), (200, 30, 90)).save(path, kind)
+    rgb = decode_image(path, max_side=max_side).rgb
+    assert max(rgb.shape[:2]) == min(max_side, max(width, height))
+    assert min(rgb.shape[:2]) == pytest.approx(
+        min(width, height) * min(1, max_side / max(width, height)), abs=1
+    )
+    assert np.abs(rgb.astype(int) - (200, 30, 90)).max() < 6
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "P"])
+def test_shrunk_cut_outs_keep_their_colour_at_the_edge(tmp_path: Path, mode: str) -> None:
+    cut_out = Image.new("RGBA", (900, 1200), (0, 255, 0, 0))
+    cut_out.paste((200, 10, 10, 255), (301, 203, 700, 901))
+    path = tmp_path / "cut.png"
+    cut_out.convert(mode).save(path)
+    small = decode_cut_out(path, max_side=256)
+    assert small.shape == (256, 192, 4)
+    seen = small[small[:, :, 3] > 30]
+    assert np.abs(seen[:, :3].astype(int) - (200, 10, 10)).max() < 12
+    on_white = decode_image(path, max_side=256).rgb
+    assert on_white[0, 0].tolist() == [255, 255, 255]
+    assert (on_white[:, :, 1].astype(int) - on_white[:, :, 0]).max() <= 1
 
 
 def test_a_small_picture_is_never_enlarged(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+from fashion_assets.media.decoding import DECODING
 from fashion_assets.media.garments import CROP_SIDE, crop_name, garment_images
 from fashion_assets.media.pictures import describe_pictures
 from fashion_assets.media.schemas import GARMENT_IMAGES
@@ -72,7 +73,7 @@ def test_rows_and_crops(tmp_path: Path) -> None:
     assert table["garment_share"].tolist() == [0.5, 0.5]
     assert table[["box_left", "box_top", "box_width", "box_height"]].iloc[0].tolist() == [0, 50, 100, 100]
     digest = table["digest"][0]
-    assert table["crop_path"][0] == f"middle/{digest[:2]}/{digest}.webp"
+    assert table["crop_path"][0] == f"middle/{digest[:2]}/{digest}-d{DECODING}.webp"
     with Image.open(crops / table["crop_path"][0]) as crop:
         assert crop.mode in ("RGBA", "RGB")
         assert crop.size == (100, 100)
@@ -137,6 +138,16 @@ def test_equal_bytes_are_segmented_once_and_known_ones_not_at_all(tmp_path: Path
     other = MiddleSegmenter(name="other")
     garment_images(pictures, tmp_path / "media", crops, other, MONTH, known=first)
     assert other.calls == 2
+
+
+def test_what_was_decoded_in_another_way_is_segmented_again(tmp_path: Path) -> None:
+    pictures = month_of(tmp_path / "media", ["a.png"])
+    crops, segmenter = tmp_path / "crops", MiddleSegmenter()
+    first = garment_images(pictures, tmp_path / "media", crops, segmenter, MONTH)
+    for known in (first.assign(decoding=DECODING - 1), first.drop(columns="decoding")):
+        again = garment_images(pictures, tmp_path / "media", crops, segmenter, MONTH, known=known)
+        assert again.attrs == {"segmented": 1, "reused": 0}
+        pd.testing.assert_frame_equal(again, first)
 
 
 def test_another_smallest_share_decides_again_about_known_rows(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fashion_assets.media import pictures as module
+from fashion_assets.media.decoding import DECODING
 from fashion_assets.media.errors import MediaError
 from fashion_assets.media.locations import resolve_inside
 from fashion_assets.media.pictures import describe_pictures
@@ -146,6 +147,18 @@ def test_same_bytes_are_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert decoded == []
     assert again.attrs == {"decoded": 0, "reused": 4, "refused": 0}
     pd.testing.assert_frame_equal(again, table)
+
+
+def test_what_was_decoded_in_another_way_is_hashed_again(tmp_path: Path) -> None:
+    save(tmp_path, "a/1.jpg", noise(1))
+    files = [("a", "a/1.jpg")]
+    table = describe_pictures(manifest(tmp_path, files), tmp_path, MONTH)
+    for known in (table.assign(decoding=DECODING - 1), table.drop(columns="decoding")):
+        again = describe_pictures(
+            manifest(tmp_path, files), tmp_path, MONTH, known=known.assign(phash="0" * 16)
+        )
+        assert again.attrs["decoded"] == 1
+        pd.testing.assert_frame_equal(again, table)
 
 
 def test_what_is_known_under_another_suffix_is_looked_at_again(tmp_path: Path) -> None:
