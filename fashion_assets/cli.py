@@ -239,7 +239,8 @@ def keywords_train(
     heads: Annotated[
         str | None,
         typer.Option(
-            help="Heads to try, e.g. logistic,mlp,resnet (default: mlp,logistic; the first is kept unless another is clearly better)."
+            help="Heads to try, e.g. mlp,logistic,resnet (default: mlp,logistic); the first is kept unless another is "
+            "clearly better."
         ),
     ] = None,
     lists: Annotated[
