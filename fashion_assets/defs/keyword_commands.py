@@ -80,7 +80,7 @@ def show_training(settings: Settings, card: Mapping[str, Any]) -> None:
     _print_table(console, f"Epochs of the {head} head", pd.DataFrame(card["epochs"]).round(4))
     published = card.get("reference_split")
     if published:
-        title = "Epochs as published: split by row, so that most validation words were trained on"
+        title = "Epochs as published: split by row, so that many validation words were trained on"
         _print_table(console, title, pd.DataFrame(published).round(4))
     splits = {
         "by word, lengths matched": card.get("honest_split"),

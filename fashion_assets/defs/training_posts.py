@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from fashion_assets.keywords.post_words import PostWords
 
-#: Posts that are learned from at most, evenly over the months: their words fit in memory (about 1 KB a post), and
-#: the counts of words no longer change.
+#: Posts that are learned from at most, evenly over the months: their words have to fit in memory, and with so many
+#: posts the counts of words hardly change any more.
 MAX_POSTS = 200_000
 
 _COLUMNS = ["post_id", "month", "title", "body", "tags"]

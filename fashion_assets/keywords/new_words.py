@@ -59,8 +59,8 @@ FUNCTION_CHARACTERS = frozenset(
 )
 
 #: A single character before a word, such as 感|穿搭, is the end of longer words (氛围感穿搭) if the two begin a
-#: run of Chinese characters in less than this share of their posts. On 1,790 real posts nearly all such strings
-#: were scraps; of those that never end a run half were words (波点, 咖色), so the end is left alone.
+#: run of Chinese characters in less than this share of their posts. The end is
+#: left alone: words such as 波点 and 咖色 rarely end a run, because a garment follows them.
 MIN_BEGINS = 0.02
 
 #: Longest strings that may be asked for; a longer one is a phrase.

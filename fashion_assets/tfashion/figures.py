@@ -110,7 +110,7 @@ def reference_figures(
     positives: RawWords, negatives: RawWords, facts: WordFacts, *, seed: int
 ) -> pd.DataFrame:
     """The published way: rows with their repeats split at random, the published head on the vectors alone, five
-    epochs; the table that it prints. It flatters: most validation words were trained on.
+    epochs; the table that it prints. It flatters: many validation words were trained on.
     """
     split = reference_split(positives, negatives, seed)
     words = split["word"].tolist()

@@ -6,12 +6,15 @@ log-odds that are added to the head's.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from fashion_assets.keywords.background import load_background
 from fashion_assets.keywords.lexicon import load_lexicon
+from fashion_assets.keywords.scorers import LexiconScorer
 
 #: Facets that tell when, where and by whom something is worn. Their terms are everyday words as well (上班, 海边),
 #: so the head keeps a say; so it does with brands, many of which are ordinary words.
@@ -23,6 +26,14 @@ CONTEXT_FACETS = frozenset({"season", "occasion", "body_type", "brand"})
 #: in quarter steps on the labelled development words, as a whole (``benchmarks/word_classifier.py`` prints the
 #: neighbouring choices); F1 changes by under .02 within one unit of each.
 LOOK, CONTEXT, UNLISTED, BACKGROUND = 4.5, 1.0, -4.25, -7.5
+
+
+def knowledge_digest() -> str:
+    """SHA-256 of the lexicon, the background and the numbers above: what scores depend on beside the model's file."""
+    lexicon = LexiconScorer().model_id
+    background = "\n".join(sorted(load_background()))
+    numbers = f"{LOOK} {CONTEXT} {UNLISTED} {BACKGROUND} {sorted(CONTEXT_FACETS)}"
+    return hashlib.sha256(f"{lexicon}\n{numbers}\n{background}".encode()).hexdigest()
 
 
 def known_log_odds(words: Sequence[str], background: Collection[str]) -> npt.NDArray[np.float64]:

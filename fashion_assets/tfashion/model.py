@@ -22,12 +22,13 @@ from fashion_assets.tfashion.corpus import CorpusContrast
 from fashion_assets.tfashion.evidence import CharEvidence
 from fashion_assets.tfashion.features import WordFacts
 from fashion_assets.tfashion.heads import Head, head_from_tensors
-from fashion_assets.tfashion.known_words import known_log_odds
+from fashion_assets.tfashion.known_words import knowledge_digest, known_log_odds
 from fashion_assets.tfashion.word_vectors import WordVectors
 from fashion_assets.tfashion.words import training_form
 
 #: Files of a model's folder.
 WEIGHTS, CARD = "tfashion.safetensors", "tfashion.json"
+#: Raise the number when the same file would give other features or scores: a file of another number is refused.
 _FORMAT = "fashion-assets tfashion 1"
 
 #: Words scored at a time: bounds the features in memory (8192 x 1200 float32 are 40 MB).
@@ -54,8 +55,11 @@ class TfashionModel:
 
     @cached_property
     def model_id(self) -> str:
-        """``tfashion:<head>@<digest>``; the digest covers all that scores depend on, the encoder's id included."""
+        """``tfashion:<head>@<digest>``; the digest covers all that scores depend on: the encoder's id and the project's
+        lists as they are now too, so that stored scores are not those of other lists.
+        """
         digest = hashlib.sha256(json.dumps(self._needed(), sort_keys=True, ensure_ascii=False).encode())
+        digest.update(knowledge_digest().encode())
         for name, tensor in sorted(self._tensors().items()):
             digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
             digest.update(np.ascontiguousarray(tensor).tobytes())

@@ -157,7 +157,7 @@ def reference_split(positives: RawWords, negatives: RawWords, seed: int) -> pd.D
     """The reference's own split, which flatters: columns word, label, validation (bool), one row per **row**.
 
     Positives with their repeats, cleaned by `reference_clean`; as many negative lines, by seeded choice; 20 %
-    of the rows are validation, so most validation words have been trained on.
+    of the rows are validation, so many validation words have been trained on.
     """
     fashion = reference_clean(positives.words)
     rng = np.random.default_rng(seed)

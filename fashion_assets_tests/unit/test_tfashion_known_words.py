@@ -50,3 +50,14 @@ def test_the_lists_do_not_contradict_each_other() -> None:
 
 def test_no_words_have_no_log_odds() -> None:
     assert known_log_odds([], frozenset()).shape == (0,)
+
+
+def test_the_digest_of_what_is_known_changes_with_every_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fashion_assets.tfashion import known_words
+
+    before = known_words.knowledge_digest()
+    assert known_words.knowledge_digest() == before
+    for name in ("LOOK", "CONTEXT", "UNLISTED", "BACKGROUND"):
+        with monkeypatch.context() as changed:
+            changed.setattr(known_words, name, 9.0)
+            assert known_words.knowledge_digest() != before

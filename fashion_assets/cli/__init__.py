@@ -1,0 +1,233 @@
+"""The ``fashion-assets`` command: a thin line over the same assets that the Dagster UI shows.
+
+Belongs here: options, progress and tables for people. A user's mistake is one sentence and exit code 1; a
+traceback is shown only with ``--debug``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fashion_assets.cli.keywords import keywords_app
+from fashion_assets.cli.options import DataDir, settings_of
+from fashion_assets.storage.errors import UserError
+
+if TYPE_CHECKING:
+    from fashion_assets.defs.planning import Batch
+    from fashion_assets.defs.runner import RunSummary
+    from fashion_assets.settings import Settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Fashion research from crawled posts and pictures: keywords, styles, trends and monthly reports.\n\n"
+    "Start with: fashion-assets sample data, then fashion-assets run --data-dir data.",
+)
+app.add_typer(keywords_app, name="keywords")
+
+
+class TableFormat(StrEnum):
+    """How ``sql`` prints its rows."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+@app.callback()
+def options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error (works after a command too).")
+    ] = False,
+) -> None:
+    """Nothing to do here: ``main`` takes ``--debug`` wherever it stands."""
+
+
+@app.command()
+def sample(
+    directory: Annotated[
+        Path | None, typer.Argument(help="Where to write incoming/ and sample_truth/; unset: the data root.")
+    ] = None,
+    months: Annotated[int, typer.Option(min=1, max=60, help="Months of posts.")] = 6,
+    posts_per_month: Annotated[int, typer.Option(min=10, help="Posts a month.")] = 300,
+    products: Annotated[int, typer.Option(min=0, help="Product cards.")] = 1500,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same files.")] = 7,
+    data_dir: DataDir = Path("data"),
+) -> None:
+    """Make sample data: posts, pictures and products drawn by code, with the truth beside them."""
+    from rich.console import Console
+
+    from fashion_assets.sample.make import make_sample
+
+    console, root = Console(), directory or data_dir
+    with console.status(f"Drawing {months} months of posts into {root}"):
+        made = make_sample(root, months=months, posts_per_month=posts_per_month, products=products, seed=seed)
+    console.print(
+        f"{made.records} crawl rows of {made.posts} posts in {len(made.crawl_files)} files ({made.repeats} repeats, "
+        f"{made.late} late, {made.bad_rows} bad), {made.pictures} pictures, {made.products} products; "
+        f"the truth about them is in {root / 'sample_truth'}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(f"Next: fashion-assets run --data-dir {root}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def run(
+    data_dir: DataDir = Path("data"),
+    months: Annotated[
+        str | None, typer.Option(help="Only these months, e.g. 2024-01:2024-06 or 2024-03.")
+    ] = None,
+    select: Annotated[
+        str | None,
+        typer.Option(help="Only these assets, by name or Dagster selection, e.g. '+monthly_style_report'."),
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Make them even if nothing changed.")] = False,
+) -> None:
+    """Land what lies in incoming/ and materialise what is missing or stale, down to the reports."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from fashion_assets.definitions import build_definitions
+    from fashion_assets.defs.runner import run_pipeline
+
+    settings = settings_of(data_dir)
+    columns = (
+        TextColumn("{task.description:<44}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("assets"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("Landing", total=None)
+        pending: list[Batch] = []
+
+        def show_next() -> None:
+            progress.update(task, description=_describe(pending[0]) if pending else "Done")
+
+        def planned(batches: list[Batch]) -> None:
+            pending.extend(batches)
+            progress.update(task, total=sum(len(batch.assets) for batch in batches))
+            show_next()
+
+        def done(batch: Batch) -> None:
+            pending.pop(0)
+            progress.advance(task, len(batch.assets))
+            show_next()
+
+        summary = run_pipeline(
+            build_definitions(settings),
+            settings,
+            months=months,
+            select=select,
+            force=force,
+            on_plan=planned,
+            on_batch=done,
+        )
+    _report_run(settings, summary)
+
+
+def _describe(batch: Batch) -> str:
+    from fashion_assets.defs.runner import shown_partition
+
+    names = f"{batch.assets[0]} … {batch.assets[-1]}" if len(batch.assets) > 1 else batch.assets[0]
+    return f"{shown_partition(batch.partition) if batch.partition else 'all'} {names}"[:44]
+
+
+def _report_run(settings: Settings, summary: RunSummary) -> None:
+    from rich.console import Console
+
+    from fashion_assets.defs.run_table import closing_table, file_messages, next_commands
+
+    console = Console()
+    for message in file_messages(summary):
+        console.print(message, markup=False, highlight=False, soft_wrap=True)
+    if summary.nothing_to_do:
+        console.print("Nothing new: everything is as its inputs are.")
+        return
+    console.print(closing_table(settings, summary))
+    for line in next_commands(settings):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def sql(
+    statement: Annotated[str, typer.Argument(help="One SELECT on the published warehouse.")],
+    data_dir: DataDir = Path("data"),
+    format: Annotated[TableFormat, typer.Option("--format", help="table, csv or json.")] = TableFormat.table,
+) -> None:
+    """Ask the published warehouse, read-only. 'show tables' lists what is there."""
+    from fashion_assets.defs.run_table import frame_table
+    from fashion_assets.storage.warehouse import query
+
+    rows = query(settings_of(data_dir).warehouse, statement)
+    if format is TableFormat.csv:
+        for name in rows.select_dtypes("object").columns:
+            rows[name] = [
+                json.dumps(cell, ensure_ascii=False) if isinstance(cell, list) else cell
+                for cell in rows[name]
+            ]
+        rows.to_csv(sys.stdout, index=False)
+    elif format is TableFormat.json:
+        records = rows.to_json(orient="records", force_ascii=False, date_format="iso")
+        sys.stdout.write(json.dumps(json.loads(records), ensure_ascii=False, indent=2) + "\n")
+    else:
+        from rich.console import Console
+
+        Console().print(frame_table(rows))
+
+
+@app.command()
+def doctor(data_dir: DataDir = Path("data")) -> None:
+    """Versions, device, usable encoders, the data root, what is missing and what to do about it."""
+    from rich.console import Console
+
+    from fashion_assets.defs.doctor import examine
+
+    console = Console()
+    healthy = True
+    for finding in examine(settings_of(data_dir)):
+        mark = (
+            "[green]ok[/]     "
+            if finding.ok
+            else "[yellow]look[/]   "
+            if finding.optional
+            else "[red]missing[/]"
+        )
+        healthy = healthy and (finding.ok or finding.optional)
+        console.print(f"{mark} [bold]{finding.subject}[/] ", end="")
+        console.print(
+            finding.found + (f" — {finding.advice}" if finding.advice else ""), markup=False, highlight=False
+        )
+    if not healthy:
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point: ``UserError`` becomes its sentence, anything else a sentence and how to see more."""
+    debug = "--debug" in sys.argv[1:]
+    sys.argv[1:] = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        app()
+    except (UserError, OSError) as fault:
+        if debug:
+            sys.stderr.write(getattr(fault, "details", ""))
+            raise
+        sys.stderr.write(f"fashion-assets: {fault}\n")
+        sys.exit(1)
+    except Exception as fault:
+        if debug:
+            raise
+        sys.stderr.write(
+            f"fashion-assets: {type(fault).__name__}: {fault}\nThis is a fault of ours; --debug shows where.\n"
+        )
+        sys.exit(70)  # EX_SOFTWARE of sysexits.h

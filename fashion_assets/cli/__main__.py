@@ -1,0 +1,5 @@
+"""``python -m fashion_assets.cli``."""
+
+from fashion_assets.cli import main
+
+main()
