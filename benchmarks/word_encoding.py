@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from fashion_assets.encoders import load_encoder
-from fashion_assets.encoders.torch_runtime import pick_batch_size, pick_device
+from fashion_assets.networks.torch_runtime import pick_batch_size, pick_device
 from fashion_assets.tfashion.word_vectors import WordVectors
 
 AIM = 0.80

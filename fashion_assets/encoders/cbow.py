@@ -21,7 +21,7 @@ import numpy.typing as npt
 from fashion_assets.encoders.items import item_list
 from fashion_assets.encoders.protocol import Modality, Vectors
 from fashion_assets.encoders.rows import unit_rows
-from fashion_assets.encoders.weights import DIGEST_LENGTH
+from fashion_assets.networks.weights import DIGEST_LENGTH
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.files import write_bytes_atomic, write_text_atomic
 

@@ -17,9 +17,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from fashion_assets.encoders.torch_runtime import CPU_BATCH_SIZE
 from fashion_assets.encoders.towers import NetworkEncoder, Tower, decode_pool, read_pictures
-from fashion_assets.encoders.weights import local_path, missing_file, model_id_of, path_digest
+from fashion_assets.networks.onnx_session import open_session
+from fashion_assets.networks.torch_runtime import CPU_BATCH_SIZE
+from fashion_assets.networks.weights import local_path, missing_file, model_id_of, path_digest
 from fashion_assets.storage.errors import UserError
 
 Fit = Literal["pad", "stretch", "crop"]
@@ -54,8 +55,8 @@ def load_onnx(
     text, _, chosen_output = name.partition("#")
     path = local_path(text, models_dir)
     if path is None or not path.is_file():
-        raise missing_file(spec, text, models_dir)
-    session = _session(spec, path, device)
+        raise missing_file(f"encoder {spec!r}", text, models_dir)
+    session = open_session(f"encoder {spec!r}", path, device)
     wanted = _read_settings(path.with_suffix(".json"))
     if chosen_output:
         wanted = replace(wanted, output=chosen_output)
@@ -72,25 +73,6 @@ def _revision(path: Path) -> str:
     if not beside.is_file():
         return path_digest(path)
     return hashlib.sha256((path_digest(path) + path_digest(beside)).encode()).hexdigest()
-
-
-def _session(spec: str, path: Path, device: str | None) -> Any:
-    import onnxruntime
-
-    available = onnxruntime.get_available_providers()
-    wants_cuda = device is not None and device.startswith("cuda")
-    if wants_cuda and "CUDAExecutionProvider" not in available:
-        raise UserError(
-            f"encoder {spec!r}: the device {device!r} was asked for, but this onnxruntime has only "
-            f"{', '.join(available)}; leave the device out or install onnxruntime-gpu"
-        )
-    providers = ["CPUExecutionProvider"]
-    if device != "cpu" and "CUDAExecutionProvider" in available:
-        providers.insert(0, "CUDAExecutionProvider")
-    try:
-        return onnxruntime.InferenceSession(str(path), providers=providers)
-    except Exception as error:  # ONNX Runtime's errors share no base class but this
-        raise UserError(f"encoder {spec!r}: {path} is not an ONNX file that loads ({error})") from error
 
 
 def _read_settings(beside: Path) -> OnnxInput:

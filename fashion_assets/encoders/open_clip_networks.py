@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fashion_assets.encoders.hub import HubSnapshot, load_from_hub, split_revision
-from fashion_assets.encoders.torch_runtime import pick_batch_size, pick_device, ready
 from fashion_assets.encoders.towers import NetworkEncoder, Tower, decode_pool, read_pictures
-from fashion_assets.encoders.weights import (
+from fashion_assets.networks.hub import HubSnapshot, load_from_hub, split_revision
+from fashion_assets.networks.torch_runtime import pick_batch_size, pick_device, ready
+from fashion_assets.networks.weights import (
     UnloadableFiles,
     local_path,
     looks_like_path,
@@ -41,7 +41,7 @@ def load_open_clip(
     if name.startswith(_HUB_PREFIX):
         repository = split_revision(name.removeprefix(_HUB_PREFIX))[0]
         return load_from_hub(
-            spec,
+            f"encoder {spec!r}",
             name.removeprefix(_HUB_PREFIX),
             lambda snapshot: _load_folder(
                 spec,
@@ -67,7 +67,7 @@ def load_open_clip(
         model_id = model_id_of(f"open_clip:{architecture}/{checkpoint.name}", path_digest(checkpoint))
         return _load_checkpoint(spec, architecture, checkpoint, model_id, device, batch_size)
     if looks_like_path(weights):
-        raise missing_file(spec, weights, models_dir)
+        raise missing_file(f"encoder {spec!r}", weights, models_dir)
     return _load_tag(spec, architecture, weights, device, batch_size)
 
 
@@ -124,7 +124,7 @@ def _load_tag(
         model_id = model_id_of(f"open_clip:{architecture}/{tag}", snapshot.commit)
         return _build(spec, architecture, str(file), model_id, device, batch_size, configuration)
 
-    return load_from_hub(spec, repository, load, only=names)
+    return load_from_hub(f"encoder {spec!r}", repository, load, only=names)
 
 
 def _build(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fashion_assets.encoders.protocol import Encoder
-from fashion_assets.encoders.weights import local_path, missing_file
+from fashion_assets.networks.weights import local_path, missing_file
 from fashion_assets.storage.errors import UserError
 
 #: Where the pipeline keeps its own word vectors inside the models folder.
@@ -161,7 +161,7 @@ def _load_cbow(name: str, models_dir: Path | None, device: str | None, batch_siz
     if text:
         path = local_path(text, models_dir)
         if path is None or not path.is_file():
-            raise missing_file(f"local:{name}", text, models_dir)
+            raise missing_file(f"encoder 'local:{name}'", text, models_dir)
         return CbowModel.load(path)
     if models_dir is not None:
         return CbowModel.load(models_dir / CBOW_FILE)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from fashion_assets.encoders.hub import HubSnapshot, load_from_hub
-from fashion_assets.encoders.torch_runtime import pick_batch_size, pick_device, ready
 from fashion_assets.encoders.towers import NetworkEncoder, Tower, decode_pool, read_pictures
-from fashion_assets.encoders.weights import (
+from fashion_assets.networks.hub import HubSnapshot, load_from_hub
+from fashion_assets.networks.torch_runtime import pick_batch_size, pick_device, ready
+from fashion_assets.networks.weights import (
     UnloadableFiles,
     local_path,
     looks_like_path,
@@ -41,11 +41,11 @@ def load_timm(
     if separator:
         file = local_path(weights, models_dir)
         if file is None or not file.is_file():
-            raise missing_file(spec, weights, models_dir)
+            raise missing_file(f"encoder {spec!r}", weights, models_dir)
         model_id = model_id_of(f"timm:{architecture}/{file.name}", path_digest(file))
         return _build(spec, architecture, file, model_id, device, batch_size)
     return load_from_hub(
-        spec,
+        f"encoder {spec!r}",
         _published_weights(spec, architecture),
         lambda snapshot: _build(
             spec,

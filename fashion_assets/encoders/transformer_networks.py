@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fashion_assets.encoders.hub import load_from_hub, split_revision
-from fashion_assets.encoders.torch_runtime import on_device, pick_batch_size, pick_device, ready
 from fashion_assets.encoders.towers import NetworkEncoder, Tower, decode_pool, read_pictures
-from fashion_assets.encoders.weights import (
+from fashion_assets.networks.hub import load_from_hub, split_revision
+from fashion_assets.networks.torch_runtime import on_device, pick_batch_size, pick_device, ready
+from fashion_assets.networks.weights import (
     UnloadableFiles,
     local_path,
     looks_like_path,
@@ -43,10 +43,10 @@ def load_transformers(
     if folder is not None:
         return _load(spec, folder, model_id_of(f"hf:{folder.name}", path_digest(folder)), device, batch_size)
     if looks_like_path(name):
-        raise missing_file(spec, name, models_dir)
+        raise missing_file(f"encoder {spec!r}", name, models_dir)
     repository = split_revision(name)[0]
     return load_from_hub(
-        spec,
+        f"encoder {spec!r}",
         name,
         lambda snapshot: _load(
             spec, snapshot.folder, model_id_of(f"hf:{repository}", snapshot.commit), device, batch_size

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from fashion_assets.encoders.torch_runtime import pick_device, ready
+from fashion_assets.networks.torch_runtime import pick_device, ready
 from fashion_assets.tfashion.epochs import EpochFigures, log_loss, validated_epoch
 from fashion_assets.tfashion.heads import (
     Array,

@@ -13,9 +13,9 @@ from PIL import Image
 
 from fashion_assets.encoders import encoder_specs, hub, load_encoder, registry
 from fashion_assets.encoders.batches import BatchRunner, is_out_of_memory
-from fashion_assets.encoders.hub import HubSnapshot, load_from_hub
 from fashion_assets.encoders.pictures import picture_on_white
-from fashion_assets.encoders.weights import UnloadableFiles
+from fashion_assets.networks.hub import HubSnapshot, load_from_hub
+from fashion_assets.networks.weights import UnloadableFiles
 from fashion_assets.storage.errors import UserError
 
 
@@ -125,7 +125,7 @@ def test_an_incomplete_snapshot_is_fetched_again(tmp_path: Path, monkeypatch: py
 
 
 def test_an_absent_device_is_said(tmp_path: Path) -> None:
-    from fashion_assets.encoders.torch_runtime import pick_device
+    from fashion_assets.networks.torch_runtime import pick_device
 
     assert pick_device("cpu") == "cpu"
     assert pick_device(None) in {"cpu", "cuda"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fashion_assets.encoders.torch_runtime import ACCELERATOR_BATCH_SIZE, CPU_BATCH_SIZE, pick_batch_size
+from fashion_assets.networks.torch_runtime import ACCELERATOR_BATCH_SIZE, CPU_BATCH_SIZE, pick_batch_size
 
 torch = pytest.importorskip("torch")
 GIB = 1024**3

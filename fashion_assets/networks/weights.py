@@ -65,7 +65,7 @@ def looks_like_path(text: str) -> bool:
     )
 
 
-def missing_file(spec: str, text: str, models_dir: Path | None) -> UserError:
-    """The sentence for a path that is not there."""
+def missing_file(what: str, text: str, models_dir: Path | None) -> UserError:
+    """The sentence for a path that is not there; ``what`` names the user of the file (``encoder 'st:…'``)."""
     tried = " and ".join(str(path) for path in candidate_paths(text, models_dir))
-    return UserError(f"encoder {spec!r}: no file or folder at {tried}; give the path of saved weights")
+    return UserError(f"{what}: no file or folder at {tried}; give the path of saved weights")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from fashion_assets.encoders.weights import UnloadableFiles
+from fashion_assets.networks.weights import UnloadableFiles
 from fashion_assets.storage.errors import UserError
 
 #: Seconds for the first request; a hub that does not answer in this time will not deliver gigabytes either.
@@ -50,7 +50,7 @@ def split_revision(name: str) -> tuple[str, str | None]:
 
 
 def load_from_hub(
-    spec: str, name: str, load: Callable[[HubSnapshot], Loaded], *, only: Sequence[str] | None = None
+    what: str, name: str, load: Callable[[HubSnapshot], Loaded], *, only: Sequence[str] | None = None
 ) -> Loaded:
     """What ``load`` makes of the repository ``name`` (``org/model`` or ``org/model@revision``).
 
@@ -59,18 +59,18 @@ def load_from_hub(
     UserError that names the cache folder.
     """
     repository, revision = split_revision(name)
-    cached = _cached_snapshot(spec, repository, revision)
+    cached = _cached_snapshot(what, repository, revision)
     if cached is not None:
         try:
             return load(cached)
         except UnloadableFiles as error:
             return load(
-                _download(spec, repository, revision, only, f"the cached copy is not complete ({error})")
+                _download(what, repository, revision, only, f"the cached copy is not complete ({error})")
             )
-    return load(_download(spec, repository, revision, only, "it is not in the cache"))
+    return load(_download(what, repository, revision, only, "it is not in the cache"))
 
 
-def _cached_snapshot(spec: str, repository: str, revision: str | None) -> HubSnapshot | None:
+def _cached_snapshot(what: str, repository: str, revision: str | None) -> HubSnapshot | None:
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import HFValidationError
 
@@ -79,7 +79,7 @@ def _cached_snapshot(spec: str, repository: str, revision: str | None) -> HubSna
         return HubSnapshot(folder, folder.name)
     except HFValidationError as error:
         raise UserError(
-            f"encoder {spec!r}: {repository!r} is neither an existing path nor a hub name ({error})"
+            f"{what}: {repository!r} is neither an existing path nor a hub name ({error})"
         ) from None
     except OSError:
         pass
@@ -90,7 +90,7 @@ def _cached_snapshot(spec: str, repository: str, revision: str | None) -> HubSna
 
 
 def _download(
-    spec: str, repository: str, revision: str | None, only: Sequence[str] | None, why: str
+    what: str, repository: str, revision: str | None, only: Sequence[str] | None, why: str
 ) -> HubSnapshot:
     from huggingface_hub import HfApi, constants, snapshot_download
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
@@ -109,19 +109,18 @@ def _download(
         return HubSnapshot(Path(folder), str(info.sha))
     except GatedRepoError as error:
         raise UserError(
-            f"encoder {spec!r}: {repository} asks for an accepted licence; accept it on its hub page "
+            f"{what}: {repository} asks for an accepted licence; accept it on its hub page "
             f"and log in with `hf auth login` ({error})"
         ) from error
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
         raise UserError(
-            f"encoder {spec!r}: the hub has no {repository}{f' at revision {revision}' if revision else ''} "
+            f"{what}: the hub has no {repository}{f' at revision {revision}' if revision else ''} "
             "that can be read without logging in; check the name"
         ) from error
     except Exception as error:  # the HTTP client's own error classes differ between hub releases
         raise UserError(
-            f"encoder {spec!r}: {why} ({place}), and the hub cannot be reached "
+            f"{what}: {why} ({place}), and the hub cannot be reached "
             f"({type(error).__name__}: {error}); connect once to fetch it, copy the cache folder from a "
-            "machine "
-            "that has it, give the path of a saved model instead of a name, or use local:cbow / "
-            "local:visual, which need no download"
+            "machine that has it, give the path of a saved model instead of a name, or use what needs no "
+            "download: the encoders local:cbow and local:visual, the segmenter grabcut"
         ) from error

@@ -1,0 +1,32 @@
+"""An ONNX file as a session of ONNX Runtime on the best device that it can use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fashion_assets.storage.errors import UserError
+
+
+def open_session(what: str, path: Path, device: str | None) -> Any:
+    """An ``onnxruntime.InferenceSession``; CUDA if asked for or found, where this onnxruntime can.
+
+    ``what`` names the user of the file in sentences (``encoder 'onnx:…'``). Raises UserError for a file that does
+    not load, and for CUDA asked for in vain.
+    """
+    import onnxruntime
+
+    available = onnxruntime.get_available_providers()
+    wants_cuda = device is not None and device.startswith("cuda")
+    if wants_cuda and "CUDAExecutionProvider" not in available:
+        raise UserError(
+            f"{what}: the device {device!r} was asked for, but this onnxruntime has only "
+            f"{', '.join(available)}; leave the device out or install onnxruntime-gpu"
+        )
+    providers = ["CPUExecutionProvider"]
+    if device != "cpu" and "CUDAExecutionProvider" in available:
+        providers.insert(0, "CUDAExecutionProvider")
+    try:
+        return onnxruntime.InferenceSession(str(path), providers=providers)
+    except Exception as error:  # ONNX Runtime's errors share no base class but this
+        raise UserError(f"{what}: {path} is not an ONNX file that loads ({error})") from error
