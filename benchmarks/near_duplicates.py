@@ -1,8 +1,9 @@
 """Near-duplicates: how many copies are found, and how many different pictures are merged by mistake.
 
 Every picture is copied as people do who post it again (cut by up to 3 pixels a side, resized, saved as JPEG
-of quality 60 to 78). Printed are the copies that join their original, and the pairs of different pictures
-that join.
+of quality 60 to 78). Printed are the copies that join their original, and the different pictures that are merged:
+by the hash alone, confirmed by thumbprints, and confirmed by the vectors of an encoder (``local:visual``) at the
+cosine that as many copies reach.
 
     python benchmarks/near_duplicates.py --pictures FOLDER_OR_ZIP [--limit 500]
 """
@@ -21,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from fashion_assets.encoders.local_visual import LocalVisualEncoder
 from fashion_assets.media.hashing import (
     MAX_DISTANCE,
     MIN_COSINE,
@@ -102,9 +104,16 @@ def main() -> None:
     lowest = float(np.quantile(cosines, 0.01))
     print(f"{n} copies: {near.mean():.1%} within {MAX_DISTANCE} bits, {(near & alike).mean():.1%} confirmed")
     print(f"{alike.mean():.1%} have a cosine of at least {MIN_COSINE}; 1 % are below {lowest:.3f}")
-    for name, confirm in (("hash alone", None), ("confirmed", vectors[:n])):
-        groups = group_near_duplicates(hashes[:n], confirm=confirm)
-        print(f"{name:11} {n - len(set(groups.tolist()))} of {n} different pictures are merged into another")
+    encoded = LocalVisualEncoder().encode(everything)
+    cosine_of_copies = np.einsum("nd,nd->n", encoded[:n], encoded[n:])
+    as_strict = float(np.quantile(cosine_of_copies, 1 - alike.mean()))
+    for name, confirm, least in (
+        ("hash alone", None, MIN_COSINE),
+        ("and thumbprint", vectors[:n], MIN_COSINE),
+        (f"and local:visual, cosine {as_strict:.3f}", encoded[:n], as_strict),
+    ):
+        groups = group_near_duplicates(hashes[:n], confirm=confirm, min_cosine=least)
+        print(f"{name:36} {n - len(set(groups.tolist()))} of {n} different pictures are merged into another")
 
 
 if __name__ == "__main__":

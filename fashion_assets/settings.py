@@ -36,7 +36,8 @@ class Settings(BaseSettings):
     tokenizer: Literal["rjieba", "jieba"] = Field("rjieba", description="Chinese tokenizer")
     profile: str = Field(
         DEFAULT_PROFILE,
-        description="local, cpu or gpu: what the next three are where they are not set, see docs/encoders.md",
+        description="local, cpu or gpu: what encoders, segmenter and precision are where they are not set, see "
+        "docs/encoders.md",
     )
     text_encoder: str = Field(
         PROFILES[DEFAULT_PROFILE].text_encoder, description="Text encoder spec, see docs/encoders.md"
@@ -44,12 +45,31 @@ class Settings(BaseSettings):
     image_encoder: str = Field(
         PROFILES[DEFAULT_PROFILE].image_encoder, description="Picture encoder spec, see docs/encoders.md"
     )
-    segmenter: str = Field(PROFILES[DEFAULT_PROFILE].segmenter, description="Garment segmenter")
+    segmenter: str = Field(
+        PROFILES[DEFAULT_PROFILE].segmenter, description="Garment segmenter, see docs/media.md"
+    )
+    crop: Literal["garment", "person"] = Field(
+        "garment",
+        description="What a picture is cut down to: the garment alone (groups by colour and cut), or the whole "
+        "person (brings pose in)",
+    )
     min_garment_share: float = Field(
         0.05,
         ge=0,
         le=1,
         description="Below this share of garment pixels a picture leaves the style branch (the reference's rule)",
+    )
+    blank_faces: bool = Field(
+        True,
+        description="Reports show the garment alone; false publishes whole-person crops as they are, faces included",
+    )
+    precision: Literal["float32", "bfloat16", "float16"] = Field(
+        PROFILES[DEFAULT_PROFILE].precision,
+        description="What networks compute in on a GPU; on a CPU always float32. Vectors of another precision "
+        "are another model's",
+    )
+    torch_compile: bool = Field(
+        False, description="Compile torch networks (torch.compile); the first batches wait for the compiler"
     )
     text_weight: float = Field(1.0, ge=0, description="Weight of the text block in multimodal embeddings")
     image_weight: float = Field(1.0, ge=0, description="Weight of the picture block in multimodal embeddings")
@@ -70,6 +90,20 @@ class Settings(BaseSettings):
     executor: Literal["in_process", "multiprocess"] = Field(
         "in_process",
         description="How one run executes its steps; multiprocess uses a fork server with the heavy modules preloaded",
+    )
+    engine: Literal["inline", "ray"] = Field(
+        "inline",
+        description="Where texts and pictures are encoded: in the step, or on Ray (RAY_ADDRESS, else a local "
+        "cluster that ends with the run), see docs/scale.md",
+    )
+    ray_encoders: int = Field(
+        1, ge=1, description="Encoders that Ray keeps loaded, one per GPU where there are any"
+    )
+    gpu_pool: int = Field(
+        1,
+        ge=1,
+        le=1000,
+        description="Steps of pool gpu at a time, over all runs: two networks rarely fit one GPU",
     )
 
     def __init__(self, **values: object) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fashion_assets.cli.encoders import encoders_app
 from fashion_assets.cli.keywords import keywords_app
 from fashion_assets.cli.options import DataDir, settings_of
 from fashion_assets.storage.errors import UserError
@@ -32,6 +33,7 @@ app = typer.Typer(
     "Start with: fashion-assets sample data, then fashion-assets run --data-dir data.",
 )
 app.add_typer(keywords_app, name="keywords")
+app.add_typer(encoders_app, name="encoders")
 
 
 class TableFormat(StrEnum):

@@ -1,18 +1,21 @@
-"""Asset checks: counts add up, embeddings come from one model, no style swallows the month.
+"""Asset checks: counts add up, embeddings come from the configured model and no other, no style swallows the month.
 
 Belongs here: checks that read what is in the lake. Every check on a monthly asset carries ``partitions_def``.
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
+from fashion_assets.defs.compute import compute
 from fashion_assets.defs.partitions import MONTHS
-from fashion_assets.defs.resources import LakeReader
+from fashion_assets.defs.resources import Encoders, LakeReader
 from fashion_assets.settings import Settings
-from fashion_assets.storage.months import month_of_key
+from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.months import month_of_key, shift_month
 
 #: Above this share one style holds so much of a month that the month's styles say little (the reference
 #: discarded variants for such "extreme distributions").
@@ -65,23 +68,64 @@ def quarantine_rate(
     )
 
 
-def _one_model_check(asset: str) -> dg.AssetChecksDefinition:
+def _configured_model_check(asset: str, modality: Literal["text", "image"]) -> dg.AssetChecksDefinition:
     """A blocking check that all vectors of a month come from the encoder that is configured now."""
 
-    @dg.asset_check(asset=asset, name=f"{asset}_one_model", blocking=True, partitions_def=MONTHS)
+    # The id says in which precision the network computes, so it is asked for where the vectors are made.
+    spec = Settings().text_encoder if modality == "text" else Settings().image_encoder
+
+    @dg.asset_check(
+        asset=asset, name=f"{asset}_one_model", blocking=True, partitions_def=MONTHS, **compute(spec)
+    )
     def one_model(
-        context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeReader]
+        context: dg.AssetCheckExecutionContext,
+        lake: dg.ResourceParam[LakeReader],
+        encoders: dg.ResourceParam[Encoders],
     ) -> dg.AssetCheckResult:
-        table = lake.lake.read(asset, month_of_key(context.partition_key), columns=["model_id", "vector"])
-        models = table["model_id"].unique().to_pylist()
+        from fashion_assets.encoders.tables import model_ids_of
+
+        month = month_of_key(context.partition_key)
+        table = lake.lake.read(asset, month, columns=["model_id", "vector"])
         missing = table["vector"].null_count
+        configured = (encoders.text if modality == "text" else encoders.image).model_id
+        models = model_ids_of(table)
+        others = [model for model in models if model != configured]
+        description = (
+            f"{month}: {table.num_rows} vectors of {', '.join(models) or 'no model'}; {missing} missing"
+        )
+        if others:
+            description += (
+                f"; the configured encoder is {configured}: set FASHION_{modality.upper()}_ENCODER back, or encode all "
+                f'months with it: fashion-assets run --select "{asset}+" --force'
+            )
         return dg.AssetCheckResult(
-            passed=len(models) <= 1 and missing == 0,
+            passed=not others and missing == 0,
             severity=dg.AssetCheckSeverity.ERROR,
-            description=f"{table.num_rows} vectors of {', '.join(models) or 'no model'}; {missing} missing",
+            description=description,
         )
 
     return one_model
+
+
+@dg.asset_check(asset="multimodal_embeddings", blocking=True, partitions_def=MONTHS)
+def one_model_in_the_style_window(
+    context: dg.AssetCheckExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    lake: dg.ResourceParam[LakeReader],
+) -> dg.AssetCheckResult:
+    """The months that the month's styles are fitted on have vectors of one pair of encoders and weights. Blocks."""
+    from fashion_assets.encoders.tables import require_one_model_over
+
+    month = month_of_key(context.partition_key)
+    first = shift_month(month, 1 - settings.style_window)
+    window = [known for known in lake.months("multimodal_embeddings") if first <= known <= month]
+    models = {known: lake.lake.read("multimodal_embeddings", known, columns=["model_id"]) for known in window}
+    try:
+        found = f"{window[0]} to {month}: {require_one_model_over(models) or 'no model'}"
+        passed = True
+    except UserError as fault:
+        found, passed = str(fault), False
+    return dg.AssetCheckResult(passed=passed, severity=dg.AssetCheckSeverity.ERROR, description=found)
 
 
 @dg.asset_check(asset="style_clusters", partitions_def=MONTHS)
@@ -151,7 +195,9 @@ def build_checks(
         kept_and_quarantined_add_up,
         quarantine_rate,
         no_dominant_style,
-        *[_one_model_check(asset) for asset in ("text_embeddings", "image_embeddings")],
+        _configured_model_check("text_embeddings", "text"),
+        _configured_model_check("image_embeddings", "image"),
+        one_model_in_the_style_window,
         *[_schema_check(asset, schemas[asset], monthly=monthly(asset)) for asset in keyed],
     ]
 

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fashion_assets.encoders.profiles import PROFILE_SETTINGS, profile_named
 from fashion_assets.settings import Settings
+from fashion_assets.storage.errors import UserError
 
 #: Package -> what stops working without it, and how to get it.
 _PACKAGES = {
@@ -44,7 +45,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Every finding: Python and packages, device, encoders, data root."""
+    """Every finding: Python and packages, device, encoders, segmenter, engine, data root."""
     python = ".".join(map(str, sys.version_info[:3]))
     yield Finding(
         "python",
@@ -57,6 +58,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _dagster_release()
     yield _device()
     yield from _encoders(settings)
+    yield _segmenter(settings)
+    yield _precision(settings)
+    yield _engine(settings)
     yield from _data_root(settings)
 
 
@@ -105,7 +109,7 @@ def _encoders(settings: Settings) -> Iterator[Finding]:
     yield Finding(
         "configured encoders",
         True,
-        f"text {settings.text_encoder}, pictures {settings.image_encoder}, segmenter {settings.segmenter}",
+        f"text {settings.text_encoder}, pictures {settings.image_encoder}",
     )
 
 
@@ -129,11 +133,80 @@ def _profile(settings: Settings) -> Finding:
 
 
 def _has_gpu() -> bool:
-    if importlib.util.find_spec("torch") is None:
+    if not _libraries("torch"):
         return False
     import torch
 
     return bool(torch.cuda.is_available())
+
+
+def _segmenter(settings: Settings) -> Finding:
+    from fashion_assets.media.segmentation import load_segmenter
+
+    kind, _, name = settings.segmenter.partition(":")
+    found = f"{settings.segmenter}, crop {settings.crop}"
+    repository, _, revision = name.partition("@")
+    if kind == "segformer" and _is_hub_name(name, settings) and not _is_cached(repository, revision):
+        # Looking must not fetch it.
+        advice = (
+            "the first use fetches it: needs network"
+            if _libraries("transformers")
+            else "pip install transformers"
+        )
+        return Finding("segmenter", False, f"{found}: not in the hub's cache", advice, optional=True)
+    try:
+        segmenter = load_segmenter(settings.segmenter, models_dir=settings.models)
+    except UserError as fault:
+        return Finding("segmenter", False, found, str(fault))
+    if settings.crop == "person" and not segmenter.finds_person:
+        return Finding(
+            "segmenter",
+            False,
+            f"{found}: it finds garments, not persons",
+            "FASHION_CROP=garment, or another FASHION_SEGMENTER",
+        )
+    return Finding("segmenter", True, found)
+
+
+def _is_hub_name(name: str, settings: Settings) -> bool:
+    from fashion_assets.networks.weights import local_path, looks_like_path
+
+    return bool(name) and local_path(name, settings.models) is None and not looks_like_path(name)
+
+
+def _is_cached(repository: str, revision: str) -> bool:
+    if not _libraries("huggingface_hub"):
+        return False
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        return isinstance(try_to_load_from_cache(repository, "config.json", revision=revision or None), str)
+    except HFValidationError:
+        return True  # loading it says what is wrong with the name, before it asks any network
+
+
+def _libraries(*modules: str) -> bool:
+    return all(importlib.util.find_spec(module) is not None for module in modules)
+
+
+def _precision(settings: Settings) -> Finding:
+    found = settings.precision + (
+        ", compiled by torch.compile" if settings.torch_compile else ", not compiled"
+    )
+    if settings.precision != "float32" and not _has_gpu():
+        found += "; float32 here, there is no GPU"
+    return Finding("precision", True, found)
+
+
+def _engine(settings: Settings) -> Finding:
+    pool = f"{settings.gpu_pool} step(s) of pool gpu at a time"
+    has_ray = _libraries("ray")
+    ray = f"ray {version('ray')} is installed" if has_ray else "ray is not installed"
+    if settings.engine == "inline":
+        return Finding("engine", True, f"inline; {pool}; {ray}")
+    advice = "" if has_ray else 'pip install "fashion-assets[ray]", or FASHION_ENGINE=inline'
+    return Finding("engine", has_ray, f"ray, {settings.ray_encoders} encoder(s); {pool}; {ray}", advice)
 
 
 def _data_root(settings: Settings) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
+from fashion_assets.defs.compute import compute
 from fashion_assets.defs.landing import count_landed_posts
 from fashion_assets.defs.metadata import picture, preview
 from fashion_assets.defs.partitions import MONTHS
@@ -102,7 +103,12 @@ def keyword_training_words(
     )
 
 
-@dg.asset(deps=["word_vectors", "cleaned_posts"], group_name="keywords", kinds={"pytorch"}, pool="gpu")
+@dg.asset(
+    deps=["word_vectors", "cleaned_posts"],
+    group_name="keywords",
+    kinds={"pytorch"},
+    **compute(Settings().text_encoder),
+)
 def tfashion_model(
     settings: dg.ResourceParam[Settings],
     lake: dg.ResourceParam[LakeReader],

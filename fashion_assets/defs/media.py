@@ -1,13 +1,22 @@
 """Group ``media``: the month's pictures, and the garment region of each."""
 
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import dagster as dg
 import pandas as pd
 
+from fashion_assets.defs.compute import compute
 from fashion_assets.defs.metadata import picture, preview
 from fashion_assets.defs.partitions import MONTHS
 from fashion_assets.settings import Settings
+from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.lake import Lake
 from fashion_assets.storage.months import month_of_key
+
+if TYPE_CHECKING:
+    from fashion_assets.media.segmentation import Segmenter
 
 
 @dg.asset(partitions_def=MONTHS, group_name="media", kinds={"parquet"}, deps=["raw_posts"])
@@ -33,6 +42,8 @@ def post_images(
         metadata={
             "pictures": len(usable),
             "refused": len(images) - len(usable),
+            "decoded": images.attrs["decoded"],
+            "reused": images.attrs["reused"],
             "near_duplicates": int((~usable["is_representative"]).sum()),
             "near_duplicate_rate": float((~usable["is_representative"]).mean()) if len(usable) else 0.0,
             "reasons": preview(images[images["status"] == "refused"], ["image_id", "reason"], rows=10),
@@ -41,16 +52,17 @@ def post_images(
     )
 
 
-@dg.asset(partitions_def=MONTHS, group_name="media", kinds={"parquet", "opencv"})
+@dg.asset(
+    partitions_def=MONTHS, group_name="media", kinds={"parquet", "opencv"}, **compute(Settings().segmenter)
+)
 def garment_images(
     context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], post_images: pd.DataFrame
 ) -> dg.MaterializeResult:
-    """The garment region of each picture as a crop without background, and its share of the picture.
+    """The garment region of each picture, or the person in it, as a crop without background, and the garment's share.
 
     Below the smallest share (5 % unless configured) a picture leaves the style branch, not the month.
     """
     from fashion_assets.media.garments import garment_images as find_garments
-    from fashion_assets.media.segmentation import load_segmenter
     from fashion_assets.reports.charts import histogram_png
 
     month = month_of_key(context.partition_key)
@@ -58,19 +70,26 @@ def garment_images(
         post_images[post_images["status"] == "ok"],
         settings.media,
         settings.crops,
-        load_segmenter(settings.segmenter),
+        _segmenter(settings.segmenter, settings.models),
         month,
         min_share=settings.min_garment_share,
         known=_known(settings, "garment_images", month),
+        crop=settings.crop,
         workers=settings.workers,
     )
+    kept, unreadable = int(garments["kept"].sum()), garments.attrs["unreadable"]
     return dg.MaterializeResult(
         value=garments,
         metadata={
-            "kept": int(garments["kept"].sum()),
-            "below_min_share": int((~garments["kept"]).sum()),
+            "pictures": len(garments),
+            "kept": kept,
+            "below_min_share": len(garments) - kept - unreadable,
+            "unreadable": unreadable,
+            "segmented": garments.attrs["segmented"],
+            "reused": garments.attrs["reused"],
             "min_garment_share": settings.min_garment_share,
             "segmenter": settings.segmenter,
+            "crop": settings.crop,
             "preview": preview(garments, ["image_id", "garment_share", "kept", "crop_path"]),
             **picture(
                 histogram_png(
@@ -79,6 +98,17 @@ def garment_images(
             ),
         },
     )
+
+
+@lru_cache(maxsize=1)
+def _segmenter(spec: str, models_dir: Path) -> "Segmenter":
+    """The configured segmenter, kept for the months that follow: a network takes seconds to load."""
+    from fashion_assets.media.segmentation import load_segmenter
+
+    try:
+        return load_segmenter(spec, models_dir=models_dir)
+    except UserError as fault:
+        raise UserError(f"FASHION_SEGMENTER={spec}: {fault}") from fault
 
 
 def _known(settings: Settings, asset: str, month: str) -> pd.DataFrame | None:

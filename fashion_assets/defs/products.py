@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from fashion_assets.defs.compute import compute
 from fashion_assets.defs.metadata import picture, preview
 from fashion_assets.defs.partitions import ATTRIBUTES
 from fashion_assets.defs.resources import Encoders
@@ -76,7 +77,12 @@ def clean_cards(settings: dg.ResourceParam[Settings]) -> Iterator[dg.Output[pd.D
     )
 
 
-@dg.asset(group_name="products", kinds={"parquet"}, pool="gpu", deps=["word_vectors"])
+@dg.asset(
+    group_name="products",
+    kinds={"parquet"},
+    deps=["word_vectors"],
+    **compute(Settings().text_encoder, Settings().image_encoder),
+)
 def product_embeddings(
     settings: dg.ResourceParam[Settings], encoders: dg.ResourceParam[Encoders], products: pd.DataFrame
 ) -> dg.MaterializeResult:
@@ -84,21 +90,23 @@ def product_embeddings(
     from fashion_assets.encoders.cache import EmbeddingCache
     from fashion_assets.products.embedding import embed_products
 
-    vectors, new, reused = embed_products(
+    embedded = embed_products(
         products,
         settings.product_files,
         text_encoder=encoders.text,
         image_encoder=encoders.image,
         cache=EmbeddingCache(settings.embedding_cache),
     )
+    vectors = embedded.vectors
     return dg.MaterializeResult(
         value=vectors.to_table(),
         metadata={
             "model_id": vectors.model_id,
             "dimension": vectors.matrix.shape[1],
-            "new": new,
-            "reused": reused,
+            "new": embedded.new,
+            "reused": embedded.reused,
             "without_picture": int((~vectors.has_image).sum()),
+            "unreadable_pictures": embedded.unreadable,
         },
     )
 
@@ -167,7 +175,12 @@ def product_predictions(
     )
 
 
-@dg.asset(deps=[attribute_classifiers], group_name="products", kinds={"parquet"})
+@dg.asset(
+    deps=[attribute_classifiers],
+    group_name="products",
+    kinds={"parquet"},
+    **compute(Settings().text_encoder, Settings().image_encoder),
+)
 def category_projection(
     settings: dg.ResourceParam[Settings],
     encoders: dg.ResourceParam[Encoders],
@@ -213,11 +226,10 @@ def _embed_foreign(settings: Settings, encoders: Encoders, foreign: pd.DataFrame
     from fashion_assets.encoders.cache import EmbeddingCache
     from fashion_assets.products.embedding import embed_products
 
-    vectors, _, _ = embed_products(
+    return embed_products(
         foreign,
         settings.taxonomy_files,
         text_encoder=encoders.text,
         image_encoder=encoders.image,
         cache=EmbeddingCache(settings.embedding_cache),
-    )
-    return vectors
+    ).vectors

@@ -57,6 +57,7 @@ def monthly_style_report(
         min_garment_share=settings.min_garment_share,
         generated_at=datetime.now(PLATFORM_ZONE),
         provenance={name: file_digest(lake.lake.path(name, month))[:16] for name in _TABLES},
+        blank_faces=settings.blank_faces,
     )
     folder = settings.reports / month
     montage = montage_png(montage_rows(data))

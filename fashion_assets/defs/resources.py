@@ -44,19 +44,20 @@ class LakeReader:
 
 
 class Encoders:
-    """The configured encoders, loaded at first use and kept while their weights on disk stay the same."""
+    """The configured encoders, loaded at first use and kept while their weights on disk stay the same.
+
+    With engine ``ray`` they are handles on encoders of the cluster, which hold the networks themselves.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._loaded: dict[str, tuple[float, Encoder]] = {}
 
     def _load(self, spec: str) -> Encoder:
-        from fashion_assets.encoders import load_encoder
-
         trained = word_vectors_path(self._settings)
         stamp = trained.stat().st_mtime if spec.startswith("local:cbow") and trained.exists() else 0.0
         if spec not in self._loaded or self._loaded[spec][0] != stamp:
-            self._loaded[spec] = (stamp, load_encoder(spec, models_dir=self._settings.models))
+            self._loaded[spec] = (stamp, _encoder_of(spec, self._settings))
         return self._loaded[spec][1]
 
     @property
@@ -80,6 +81,26 @@ class Encoders:
             return self._load(self._settings.image_encoder)
         except UserError as fault:
             raise UserError(f"FASHION_IMAGE_ENCODER={self._settings.image_encoder}: {fault}") from fault
+
+
+def _encoder_of(spec: str, settings: Settings) -> Encoder:
+    """The encoder where ``settings.engine`` has it work."""
+    from fashion_assets.encoders import load_encoder
+
+    # local:cbow is a table to look words up in: the way to a worker takes longer than the look-up.
+    if settings.engine == "ray" and not spec.startswith("local:cbow"):
+        from fashion_assets.encoders.ray_encoder import RayEncoder
+
+        return RayEncoder(
+            spec,
+            models_dir=settings.models,
+            precision=settings.precision,
+            compile=settings.torch_compile,
+            encoders=settings.ray_encoders,
+        )
+    return load_encoder(
+        spec, models_dir=settings.models, precision=settings.precision, compile=settings.torch_compile
+    )
 
 
 def word_vectors_path(settings: Settings) -> Path:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from fashion_assets.defs.compute import limit_pools
 from fashion_assets.defs.landing import count_landed_posts, land
 from fashion_assets.defs.planning import Batch, Planner, resolve_selection
 from fashion_assets.defs.resources import user_dictionary_path
@@ -27,8 +28,8 @@ from fashion_assets.storage.months import key_of_month, month_of_key, parse_mont
 if TYPE_CHECKING:
     from fashion_assets.posts.landing import LandingResult
 
-#: Written once into a new run-history folder. One step at a time per pool: DuckDB has one writer, and two
-#: networks on one GPU run out of memory; a machine with more sets its own limits here.
+#: Written once into a new run-history folder. One step at a time per pool, since DuckDB has one writer; how many
+#: of pool gpu is FASHION_GPU_POOL (``limit_pools``).
 DAGSTER_YAML = """\
 telemetry:
   enabled: false
@@ -58,16 +59,26 @@ class RunSummary:
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
-    """The instance of the data root (``dagster_home/``), or that of ``DAGSTER_HOME`` where it is set."""
-    if os.environ.get("DAGSTER_HOME"):
-        return dg.DagsterInstance.get()
-    prepare_dagster_home(settings)
-    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
-    return dg.DagsterInstance.get()
+    """The instance of the data root (``dagster_home/``), or that of ``DAGSTER_HOME`` where it is set; with the
+    pool limits of the settings.
+    """
+    if not os.environ.get("DAGSTER_HOME"):
+        write_dagster_home(settings)
+        os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+    instance = dg.DagsterInstance.get()
+    limit_pools(instance, settings)
+    return instance
 
 
 def prepare_dagster_home(settings: Settings) -> None:
-    """Make the run-history folder with its ``dagster.yaml``, unless it is there."""
+    """Make the run-history folder with its ``dagster.yaml``, unless it is there; set the pool limits in it."""
+    write_dagster_home(settings)
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        limit_pools(instance, settings)
+
+
+def write_dagster_home(settings: Settings) -> None:
+    """Make the folder with its ``dagster.yaml``, unless it is there."""
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
     config = settings.dagster_home / "dagster.yaml"
     if not config.exists():

@@ -40,6 +40,7 @@ def style_model(
     first = shift_month(month, 1 - settings.style_window)
     window = [known for known in lake.months("raw_posts") if first <= known <= month]
     tables = lake.lake.read_months("multimodal_embeddings", window)
+    copies = _copies(lake, window)
     earlier = style_model_path(settings, shift_month(month, -1))
     model = fit_style_model(
         pa.concat_tables(tables.values()),
@@ -47,6 +48,7 @@ def style_model(
         text_dim=_text_dimension(lake, month),
         previous=StyleModel.load(earlier) if earlier.exists() else None,
         params=StyleParams(seed=settings.random_seed, k_min=settings.style_k_min, k_max=settings.style_k_max),
+        copies=copies,
     )
     model.save(style_model_path(settings, month))
     return dg.MaterializeResult(
@@ -59,12 +61,25 @@ def style_model(
             "silhouette_macro": model.silhouette_macro,
             "silhouette_unreduced": model.silhouette_unreduced,
             "fitted_on": model.n_fit,
+            "posts_of_copied_pictures": len(copies),
             "ids_kept": model.n_kept_ids,
             "ids_new": model.n_new_ids,
             "path": dg.MetadataValue.path(style_model_path(settings, month)),
             **picture(silhouette_chart_png(model.silhouette_curve, model.k)),
         }
     )
+
+
+def _copies(lake: LakeReader, window: list[str]) -> dict[str, str]:
+    """Which posts of the window show nothing but another post's pictures, and whose."""
+    from fashion_assets.media.copies import COLUMNS, copied_posts
+
+    # Columns by name: the thumbprints beside them are a kilobyte a picture.
+    pictures = pd.concat([lake.lake.read("post_images", month, COLUMNS).to_pandas() for month in window])
+    garments = pd.concat(
+        [lake.lake.read("garment_images", month, ["image_id", "kept"]).to_pandas() for month in window]
+    )
+    return copied_posts(pictures, kept=set(garments.loc[garments["kept"], "image_id"]))
 
 
 def _text_dimension(lake: LakeReader, month: str) -> int:

@@ -19,18 +19,21 @@ _VERSIONS: dict[str, tuple[int, tuple[str, ...]]] = {
     "keyword_training_words": (1, ("tokenizer", "random_seed")),
     "tfashion_model": (1, ("text_encoder", "tokenizer", "random_seed")),
     "fashion_keywords": (2, ("tokenizer", "text_encoder")),
-    "post_images": (2, ()),
-    "garment_images": (2, ("segmenter", "min_garment_share")),
+    "post_images": (3, ()),
+    "garment_images": (3, ("segmenter", "min_garment_share", "crop")),
     "text_embeddings": (1, ("text_encoder",)),
     "image_embeddings": (2, ("image_encoder",)),
-    "multimodal_embeddings": (1, ("text_encoder", "image_encoder", "text_weight", "image_weight")),
+    "multimodal_embeddings": (2, ("text_encoder", "image_encoder", "text_weight", "image_weight")),
     "style_model": (
-        1,
+        2,
         (
             "text_encoder",
             "image_encoder",
             "text_weight",
             "image_weight",
+            # Other crops under the same encoder are other vectors: what was fitted on them does not carry over.
+            "segmenter",
+            "crop",
             "style_window",
             "style_k_min",
             "style_k_max",
@@ -38,9 +41,10 @@ _VERSIONS: dict[str, tuple[int, tuple[str, ...]]] = {
         ),
     ),
     "keyword_trends": (2, ()),
+    "monthly_style_report": (1, ("blank_faces",)),
     "style_experiments": (1, ("style_k_min", "style_k_max", "random_seed")),
     "attribute_classifiers": (1, ("random_seed",)),
-    "product_embeddings": (1, ("text_encoder", "image_encoder")),
+    "product_embeddings": (2, ("text_encoder", "image_encoder")),
 }
 
 
@@ -49,14 +53,25 @@ def code_version(asset: str, settings: Settings) -> str:
     number, names = _VERSIONS.get(asset, (1, ()))
     if not names:
         return str(number)
-    values = ";".join(f"{name}={_identity(getattr(settings, name))!r}" for name in names)
+    values = ";".join(f"{name}={_identity(name, settings)!r}" for name in names)
     return f"{number}-{hashlib.sha256(values.encode()).hexdigest()[:8]}"
 
 
-def _identity(value: object) -> object:
-    """The value itself; for the embedded picture encoder its model id, which changes with its parameters."""
-    if value != "local:visual":
-        return value
-    from fashion_assets.encoders.local_visual import visual_model_id
+def _identity(name: str, settings: Settings) -> object:
+    """The setting itself; for an encoder all that its model id depends on and that is known without loading it.
 
-    return visual_model_id()
+    A precision counts also where no GPU is found to use it: the vectors are all in the cache then. Engine, pool and
+    compilation change no vector.
+    """
+    value = getattr(settings, name)
+    if name not in ("text_encoder", "image_encoder"):
+        return value
+    if value == "local:visual":
+        from fashion_assets.encoders.local_visual import visual_model_id
+
+        return visual_model_id()
+    if value.startswith("local:"):
+        return value
+    from fashion_assets.encoders.towers import PREPROCESSING_VERSIONS
+
+    return value, settings.precision, sorted(PREPROCESSING_VERSIONS.items())

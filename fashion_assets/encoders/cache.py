@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fashion_assets.encoders.compaction import compact_shards, is_fragmented
-from fashion_assets.encoders.protocol import Encoder, Vectors
+from fashion_assets.encoders.protocol import Encoder, Items, ShardingEncoder, Vectors
 from fashion_assets.encoders.rows import checked_vectors
 from fashion_assets.encoders.schemas import shard_schema
 from fashion_assets.encoders.shards import list_shards, new_shard_path, shard_hashes, shard_vectors
@@ -34,18 +34,18 @@ logger = logging.getLogger(__name__)
 #: Rows a shard: what a killed run loses at most, against the number of files.
 SHARD_ROWS = 4096
 
-Items = Sequence[Any] | Callable[[list[int]], Sequence[Any]]
-
 
 @dataclass(frozen=True)
 class EncodeResult:
-    """``vectors`` (n, d) float32 in the order asked; ``new`` + ``reused`` = n."""
+    """``vectors`` (n, d) float32 in the order asked; ``new`` + ``reused`` + ``len(refused)`` = n."""
 
     vectors: Vectors
     #: Different hashes that were encoded now.
     new: int
     #: Items whose vector was there already, or that repeat another item of the call.
     reused: int
+    #: Number of each item that is a picture which cannot be read -> why; its row is zeros, and nothing is kept.
+    refused: dict[int, str] = field(default_factory=dict)
 
 
 class EmbeddingCache:
@@ -71,7 +71,8 @@ class EmbeddingCache:
         shards), so that what is cached is never read or decoded. Each finished shard is on disk before the
         next begins. A call that wrote puts the model's shards together if they have become many.
 
-        Raises UserError naming the item for NaN or a wrong dimension; the shards before it stay.
+        A picture that cannot be read costs its own row (``EncodeResult.refused``) and is tried again by the next
+        call. Raises UserError naming the item for NaN or a wrong dimension; the shards before it stay.
         """
         if not callable(items) and len(items) != len(hashes):
             raise UserError(f"{len(hashes)} content hashes for {len(items)} items; expected one each")
@@ -82,16 +83,24 @@ class EmbeddingCache:
         vectors = np.zeros((len(distinct), encoder.dim), dtype=np.float32)
         found = self._fill(encoder, distinct, vectors)
         missing = np.flatnonzero(~found)
-        for start in range(0, len(missing), self.shard_rows):
-            rows = missing[start : start + self.shard_rows]
-            vectors[rows] = self._encode_shard(
-                encoder, hashes, [first_rows[distinct[row]] for row in rows], items
-            )
+        reasons: dict[str, str] = {}
         if len(missing):
+            indices = [first_rows[distinct[row]] for row in missing]
+            if isinstance(encoder, ShardingEncoder):
+                vectors[missing], reasons = self._let_encode(encoder, hashes, indices, items)
+            else:
+                for start in range(0, len(missing), self.shard_rows):
+                    stop = start + self.shard_rows
+                    vectors[missing[start:stop]], unreadable = self._encode_shard(
+                        encoder, hashes, indices[start:stop], items
+                    )
+                    reasons |= unreadable
             self._compact_if_fragmented(encoder.model_id)
         position = {content_hash: row for row, content_hash in enumerate(distinct)}
         order = np.asarray([position[content_hash] for content_hash in hashes], dtype=np.int64)
-        return EncodeResult(vectors[order], len(missing), len(hashes) - len(missing))
+        refused = {index: reasons[one] for index, one in enumerate(hashes) if one in reasons}
+        new = len(missing) - len(reasons)
+        return EncodeResult(vectors[order], new, len(hashes) - new - len(refused), refused)
 
     def lookup(self, encoder: Encoder, hashes: Sequence[str]) -> tuple[Vectors, npt.NDArray[np.bool_]]:
         """((n, d) vectors, (n,) whether each was found); rows that were not found are zeros."""
@@ -106,16 +115,44 @@ class EmbeddingCache:
 
     def _encode_shard(
         self, encoder: Encoder, hashes: Sequence[str], indices: list[int], items: Items
-    ) -> npt.NDArray[np.float32]:
+    ) -> tuple[Vectors, dict[str, str]]:
+        """The vectors of the items at ``indices``, which are one shard on disk now, and the refused hashes."""
         chosen = items(indices) if callable(items) else [items[index] for index in indices]
         names = [f"number {index} (content hash {hashes[index]})" for index in indices]
         if len(chosen) != len(indices):
             raise UserError(
                 f"{len(chosen)} items came for {len(indices)} indices, first {names[0]}; expected one each"
             )
-        vectors = checked_vectors(encoder.encode(chosen), len(indices), encoder.dim, encoder.model_id, names)
-        self.store(encoder.model_id, [hashes[index] for index in indices], vectors)
-        return vectors
+        refused: dict[int, str] = {}
+        raw = encoder.encode(chosen, refused)
+        vectors = checked_vectors(raw, len(indices), encoder.dim, encoder.model_id, names)
+        kept = [row for row in range(len(indices)) if row not in refused]
+        if kept:
+            self.store(encoder.model_id, [hashes[indices[row]] for row in kept], vectors[kept])
+        return vectors, {hashes[indices[row]]: reason for row, reason in refused.items()}
+
+    def _let_encode(
+        self, encoder: ShardingEncoder, hashes: Sequence[str], indices: list[int], items: Items
+    ) -> tuple[Vectors, dict[str, str]]:
+        """The same where the encoder writes the shards."""
+
+        def fetch(numbers: list[int]) -> Sequence[Any]:
+            chosen = [indices[number] for number in numbers]
+            return items(chosen) if callable(items) else [items[index] for index in chosen]
+
+        wanted = [hashes[index] for index in indices]
+        own: Items = fetch if callable(items) else fetch(list(range(len(indices))))
+        refused = encoder.encode_shards(self.root, self.shard_rows, wanted, own)
+        vectors = np.zeros((len(wanted), encoder.dim), dtype=np.float32)
+        found = self._fill(encoder, wanted, vectors)
+        lost = [row for row in np.flatnonzero(~found) if wanted[row] not in refused]
+        if lost:
+            raise UserError(
+                f"{encoder.model_id} left {len(lost)} of {len(wanted)} items without a vector in {self.root}, first "
+                f"number {indices[lost[0]]} (content hash {wanted[lost[0]]}); see that every worker writes into this "
+                "folder, and run again"
+            )
+        return vectors, refused
 
     def store(self, model_id: str, hashes: Sequence[str], vectors: npt.NDArray[np.float32]) -> Path:
         """Write one shard and return its path; from now on its hashes are not encoded again."""

@@ -117,8 +117,11 @@ class CbowModel:
         share = np.asarray(seen, dtype=np.float64) / self._total
         return (self.settings.sif_a / (self.settings.sif_a + share)).astype(np.float32)
 
-    def encode(self, items: Iterable[Any]) -> Vectors:
-        """(n, d) float32 unit rows of the texts; all zeros for a text without content words."""
+    def encode(self, items: Iterable[Any], refused: dict[int, str] | None = None) -> Vectors:
+        """(n, d) float32 unit rows of the texts; all zeros for a text without content words.
+
+        ``refused`` stays as it is: a text is never refused.
+        """
         from fashion_assets.keywords.tokens import content_tokens
 
         items = item_list(items, self.model_id)

@@ -11,16 +11,17 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from fashion_assets.encoders import local_visual_blocks as blocks
+from fashion_assets.encoders.batches import reader_count
 from fashion_assets.encoders.items import item_list
+from fashion_assets.encoders.pictures import picture_pixels
 from fashion_assets.encoders.protocol import Modality
-from fashion_assets.media.decoding import decode_cut_out
+from fashion_assets.media.errors import MediaError
 from fashion_assets.storage.errors import UserError
 
 Vectors = npt.NDArray[np.float32]
@@ -30,8 +31,6 @@ Pixels = npt.NDArray[np.uint8]
 VERSION: Final = 1
 #: Long side at which files are decoded.
 _DECODE_SIDE: Final = 256
-#: Threads; cv2 and numpy release the GIL for most of a picture's time.
-WORKERS: Final = 2
 
 #: Block -> weight. Behind each: what is left without the block of two neighbour purities, the share of a
 #: picture's 15 nearest that have its sub-category (4,000 catalogue pictures, mean over categories; .732 with
@@ -64,7 +63,7 @@ class LocalVisualEncoder:
 
     modality: Modality = "image"
 
-    def __init__(self, *, weights: dict[str, float] | None = None, workers: int = WORKERS) -> None:
+    def __init__(self, *, weights: dict[str, float] | None = None, workers: int | None = None) -> None:
         chosen = WEIGHTS if weights is None else weights
         if unknown := set(chosen) - set(WEIGHTS):
             raise UserError(
@@ -72,32 +71,42 @@ class LocalVisualEncoder:
             )
         # Always in the order of WEIGHTS: equal ids must mean equal columns.
         self.weights = {name: chosen[name] for name in WEIGHTS if name in chosen}
-        self.workers = max(1, workers)
+        # cv2 and numpy release the interpreter lock for most of a picture's time.
+        self.workers = reader_count() if workers is None else max(1, workers)
         self.model_id = visual_model_id(self.weights)
         self.dim = len(self._vector(np.full((8, 8, 3), 255, dtype=np.uint8)))
 
-    def encode(self, items: Iterable[Any]) -> Vectors:
-        """(n, d) float32 unit rows for ``Path``s, Pillow images or uint8 arrays (h, w, 3) RGB or (h, w, 4)
-        RGBA, alpha = garment.
+    def encode(self, items: Iterable[Any], refused: dict[int, str] | None = None) -> Vectors:
+        """(n, d) float32 unit rows for ``Path``s, packed files, Pillow images or uint8 arrays (h, w, 3) RGB or
+        (h, w, 4) RGBA, alpha = garment.
 
-        Raises UserError (MediaError for files) if an item is no picture.
+        Raises UserError if an item is no picture, MediaError for a file that cannot be read; with ``refused``
+        given such a file is noted there by its number, and its row is zeros.
         """
         items = item_list(items, self.model_id)
-        if len(items) == 0:
-            return np.empty((0, self.dim), dtype=np.float32)
-        if self.workers == 1 or len(items) == 1:
-            rows = [self._encode_one(item) for item in items]
-        else:
-            with ThreadPoolExecutor(max_workers=self.workers, thread_name_prefix="visual") as pool:
-                rows = list(pool.map(self._encode_one, items))
-        return np.stack(rows)
+        out = np.zeros((len(items), self.dim), dtype=np.float32)
+        pool = ThreadPoolExecutor(max_workers=self.workers, thread_name_prefix="visual")
+        try:
+            for number, row in enumerate(pool.map(self._encode_one, items)):
+                if isinstance(row, np.ndarray):
+                    out[number] = row
+                elif refused is None:
+                    raise row
+                else:
+                    refused[number] = str(row)
+        finally:
+            pool.shutdown(cancel_futures=True)
+        return out
 
-    def _encode_one(self, item: Any) -> Vectors:
+    def _encode_one(self, item: Any) -> Vectors | MediaError:
         import cv2
 
         # Pictures run side by side already.
         cv2.setNumThreads(1)
-        return self._vector(_pixels(item))
+        try:
+            return self._vector(picture_pixels(item, max_side=_DECODE_SIDE))
+        except MediaError as error:
+            return error
 
     def _vector(self, pixels: Pixels) -> Vectors:
         measured = describe(pixels)
@@ -131,17 +140,3 @@ def _off_centre(gradients: Vectors) -> Vectors:
     grid = gradients.reshape(-1, blocks._BINS).copy()
     grid[0] -= grid[0].mean()
     return grid.ravel()
-
-
-def _pixels(item: Any) -> Pixels:
-    if isinstance(item, Path):
-        return decode_cut_out(item, max_side=_DECODE_SIDE)
-    if not isinstance(item, np.ndarray):
-        raise UserError(
-            f"a picture item is a {type(item).__name__}; expected a Path, a Pillow image or a uint8 array "
-            "(h, w, 3 or 4)"
-            + (" (wrap file names in Path: a str is a text)" if isinstance(item, str) else "")
-        )
-    if item.dtype != np.uint8 or item.ndim != 3 or item.shape[2] not in (3, 4) or 0 in item.shape:
-        raise UserError(f"a picture is {item.dtype} {item.shape}; expected uint8 (h, w, 3) or (h, w, 4)")
-    return item

@@ -39,6 +39,9 @@ def combine(
     its own. Likewise ``text_model_id`` and ``image_model_id`` name the encoder where no row does, so that all
     months have one model id.
 
+    Where one model made both tables, texts and pictures lie in one space, and there is a column ``joint_vector``: the
+    unit mean of the post's unit text and picture vectors that are there, unweighted, null without either.
+
     Raises UserError for mixed models, repeated post ids, a negative weight, or an unknown dimension.
     """
     if text_weight < 0 or image_weight < 0 or text_weight + image_weight <= 0:
@@ -57,17 +60,20 @@ def combine(
     )
     vectors = unit_rows(joined)
     n_posts = len(post_ids)
-    return pa.table(
-        [
-            pa.array(list(post_ids), pa.string()),
-            pa.repeat(pa.scalar(month, pa.string()), n_posts),
-            pa.repeat(pa.scalar(model_id, pa.string()), n_posts),
-            pa.array(_has_direction(text_rows)),
-            pa.array(_has_direction(image_rows)),
-            vector_array(vectors),
-        ],
-        schema=multimodal_schema(int(vectors.shape[1]), model_id),
-    )
+    columns = [
+        pa.array(list(post_ids), pa.string()),
+        pa.repeat(pa.scalar(month, pa.string()), n_posts),
+        pa.repeat(pa.scalar(model_id, pa.string()), n_posts),
+        pa.array(_has_direction(text_rows)),
+        pa.array(_has_direction(image_rows)),
+        vector_array(vectors),
+    ]
+    joint_dim = None
+    if text_model == image_model != _NO_MODEL:
+        means = unit_rows(text_rows + image_rows)
+        columns.append(vector_array(means, ~_has_direction(means)))
+        joint_dim = int(means.shape[1])
+    return pa.table(columns, schema=multimodal_schema(int(vectors.shape[1]), model_id, joint_dim))
 
 
 def _has_direction(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:

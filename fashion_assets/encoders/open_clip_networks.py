@@ -7,16 +7,17 @@ a folder with an ``open_clip_config.json``. An architecture that open_clip does 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from fashion_assets.encoders.towers import NetworkEncoder, Tower, decode_pool, read_pictures
+from fashion_assets.encoders.torch_pictures import from_torchvision
+from fashion_assets.encoders.towers import NetworkEncoder, Tower
 from fashion_assets.networks.hub import HubSnapshot, load_from_hub, split_revision
-from fashion_assets.networks.torch_runtime import pick_batch_size, pick_device, ready
+from fashion_assets.networks.torch_compile import compiled
+from fashion_assets.networks.torch_runtime import TorchRuntime, ready
+from fashion_assets.networks.torch_transfer import fetched, on_device, pinned
 from fashion_assets.networks.weights import (
     UnloadableFiles,
     local_path,
@@ -30,12 +31,11 @@ from fashion_assets.storage.errors import UserError
 _CONFIG_FILE = "open_clip_config.json"
 _PIXEL_SETTINGS = ("mean", "std", "interpolation", "resize_mode")
 _HUB_PREFIX = "hf-hub:"
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "spiece.model", "vocab.txt")
 _WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pth", ".pt")
 
 
-def load_open_clip(
-    name: str, *, models_dir: Path | None, device: str | None, batch_size: int | None
-) -> NetworkEncoder:
+def load_open_clip(name: str, *, models_dir: Path | None, runtime: TorchRuntime) -> NetworkEncoder:
     """The joint encoder of one of the forms above; UserError says what was tried."""
     spec = f"open_clip:{name}"
     if name.startswith(_HUB_PREFIX):
@@ -47,14 +47,13 @@ def load_open_clip(
                 spec,
                 snapshot.folder,
                 model_id_of(f"open_clip:{_HUB_PREFIX}{repository}", snapshot.commit),
-                device,
-                batch_size,
+                runtime,
             ),
         )
     folder = local_path(name, models_dir)
     if folder is not None and folder.is_dir():
         model_id = model_id_of(f"open_clip:{folder.name}", path_digest(folder))
-        return _load_folder(spec, folder, model_id, device, batch_size)
+        return _load_folder(spec, folder, model_id, runtime)
     architecture, separator, weights = name.partition("/")
     if name.startswith(("/", "./", "../", "~")) or not separator or not weights:
         raise UserError(
@@ -65,15 +64,13 @@ def load_open_clip(
     checkpoint = local_path(weights, models_dir)
     if checkpoint is not None:
         model_id = model_id_of(f"open_clip:{architecture}/{checkpoint.name}", path_digest(checkpoint))
-        return _load_checkpoint(spec, architecture, checkpoint, model_id, device, batch_size)
+        return _load_checkpoint(spec, architecture, checkpoint, model_id, runtime)
     if looks_like_path(weights):
         raise missing_file(f"encoder {spec!r}", weights, models_dir)
-    return _load_tag(spec, architecture, weights, device, batch_size)
+    return _load_tag(spec, architecture, weights, runtime)
 
 
-def _load_folder(
-    spec: str, folder: Path, model_id: str, device: str | None, batch_size: int | None
-) -> NetworkEncoder:
+def _load_folder(spec: str, folder: Path, model_id: str, runtime: TorchRuntime) -> NetworkEncoder:
     if not (folder / _CONFIG_FILE).is_file():
         raise UnloadableFiles(
             f"encoder {spec!r}: {folder} holds no {_CONFIG_FILE}, so it is not an open_clip model"
@@ -81,11 +78,29 @@ def _load_folder(
     # open_clip only warns and goes on with random numbers when the weights are not there.
     if not any(file.suffix in _WEIGHT_SUFFIXES for file in folder.iterdir()):
         raise UnloadableFiles(f"encoder {spec!r}: {folder} holds no weights ({', '.join(_WEIGHT_SUFFIXES)})")
-    return _build(spec, f"local-dir:{folder}", None, model_id, device, batch_size)
+    _check_tokenizer(spec, folder)
+    return _build(spec, f"local-dir:{folder}", None, model_id, runtime)
+
+
+def _check_tokenizer(spec: str, folder: Path) -> None:
+    """open_clip takes a hub tokenizer that the configuration names from the folder, wherever it is published."""
+    try:
+        text = json.loads((folder / _CONFIG_FILE).read_text(encoding="utf-8"))["model_cfg"]["text_cfg"]
+        named = text.get("hf_tokenizer_name")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UnloadableFiles(
+            f"encoder {spec!r}: {folder / _CONFIG_FILE} describes no open_clip model "
+            f"({type(error).__name__}: {error})"
+        ) from error
+    if named and not any((folder / file).is_file() for file in _TOKENIZER_FILES):
+        raise UnloadableFiles(
+            f"encoder {spec!r}: {folder} holds no {' and no '.join(_TOKENIZER_FILES)}; its texts need the tokenizer "
+            f"files of {named} beside the weights, copy them there"
+        )
 
 
 def _load_checkpoint(
-    spec: str, architecture: str, checkpoint: Path, model_id: str, device: str | None, batch_size: int | None
+    spec: str, architecture: str, checkpoint: Path, model_id: str, runtime: TorchRuntime
 ) -> NetworkEncoder:
     import open_clip
 
@@ -98,12 +113,10 @@ def _load_checkpoint(
                 "take one of open_clip.list_models() or put its configuration there"
             )
         open_clip.add_model_config(described)
-    return _build(spec, architecture, str(checkpoint), model_id, device, batch_size)
+    return _build(spec, architecture, str(checkpoint), model_id, runtime)
 
 
-def _load_tag(
-    spec: str, architecture: str, tag: str, device: str | None, batch_size: int | None
-) -> NetworkEncoder:
+def _load_tag(spec: str, architecture: str, tag: str, runtime: TorchRuntime) -> NetworkEncoder:
     import open_clip
 
     configuration = open_clip.get_pretrained_cfg(architecture, tag)
@@ -122,7 +135,7 @@ def _load_tag(
         if file is None:
             raise UnloadableFiles(f"encoder {spec!r}: {snapshot.folder} holds none of {', '.join(names)}")
         model_id = model_id_of(f"open_clip:{architecture}/{tag}", snapshot.commit)
-        return _build(spec, architecture, str(file), model_id, device, batch_size, configuration)
+        return _build(spec, architecture, str(file), model_id, runtime, configuration)
 
     return load_from_hub(f"encoder {spec!r}", repository, load, only=names)
 
@@ -132,8 +145,7 @@ def _build(
     name: str,
     pretrained: str | None,
     model_id: str,
-    device: str | None,
-    batch_size: int | None,
+    runtime: TorchRuntime,
     pixels: Mapping[str, Any] | None = None,
 ) -> NetworkEncoder:
     """The encoder of a loaded network; ``pixels`` are the scaling and resizing that the weights were
@@ -141,7 +153,6 @@ def _build(
     import open_clip
     import torch
 
-    chosen = pick_device(device)
     try:
         model, _, transform = open_clip.create_model_and_transforms(
             name,
@@ -156,30 +167,37 @@ def _build(
         raise UnloadableFiles(
             f"encoder {spec!r}: open_clip cannot load it ({type(error).__name__}: {error})"
         ) from error
-    network: Any = ready(model, chosen)
-    pool = decode_pool()
+    network: Any = ready(model, runtime.device, runtime.dtype)
+    picture = from_torchvision(transform)
+    moved = picture.onto(runtime.device, runtime.dtype)
 
-    def prepare_pictures(items: list[Any]) -> Any:
-        from PIL import Image
+    def picture_rows(batch: torch.Tensor) -> Any:
+        return network.encode_image(moved(batch))
 
-        return torch.stack(read_pictures(pool, items, lambda pixels: transform(Image.fromarray(pixels))))
+    see, read = picture_rows, network.encode_text
+    if runtime.compile:
+        see, read = (
+            compiled(picture_rows, f"{spec}, pictures"),
+            compiled(network.encode_text, f"{spec}, texts"),
+        )
 
-    def forward_pictures(batch: Any) -> npt.NDArray[np.float32]:
+    def prepare_texts(texts: list[str]) -> Any:
+        return pinned({"tokens": tokenizer(texts)}, runtime.device)
+
+    def forward_texts(batch: Any) -> Any:
         with torch.inference_mode():
-            rows: npt.NDArray[np.float32] = network.encode_image(batch.to(chosen)).float().cpu().numpy()
-        return rows
+            return fetched(read(on_device(batch, runtime.device)["tokens"]))
 
-    def forward_texts(batch: Any) -> npt.NDArray[np.float32]:
+    def forward_pictures(batch: torch.Tensor) -> Any:
         with torch.inference_mode():
-            rows: npt.NDArray[np.float32] = network.encode_text(batch.to(chosen)).float().cpu().numpy()
-        return rows
+            return fetched(see(batch))
 
-    text = Tower(tokenizer, forward_texts)
-    dim = int(forward_texts(tokenizer(["clothes"])).shape[1])
+    with torch.inference_mode():
+        dim = int(network.encode_text(tokenizer(["clothes"]).to(runtime.device)).shape[1])
     return NetworkEncoder(
-        model_id,
+        runtime.model_id(model_id),
         dim,
-        text=text,
-        image=Tower(prepare_pictures, forward_pictures),
-        batch_size=pick_batch_size(batch_size, chosen),
+        text=Tower(prepare_texts, forward_texts),
+        image=Tower(lambda fitted: picture.batch(fitted, runtime.device), forward_pictures, picture.fit),
+        batch_size=runtime.batch_size(),
     )

@@ -1,17 +1,47 @@
-"""A picture item (path or array) as the RGB pixels that a network sees."""
+"""A picture item (path, packed file or array) as the pixels that a descriptor or a network sees."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from fashion_assets.media.decoding import decode_cut_out
+from fashion_assets.media.errors import MediaError
 from fashion_assets.storage.errors import UserError
 
-#: Background behind the garment region: catalogue networks were trained on white.
-WHITE = 255
+Pixels = npt.NDArray[np.uint8]
+
+#: Long side, in pixels, at which files are decoded: networks look at 224 to 384.
+DECODE_SIDE: Final = 512
+
+
+@dataclass(frozen=True)
+class PackedPicture:
+    """A picture file inside an archive: ``read`` fetches its bytes when they are needed, ``name`` is for sentences."""
+
+    name: str
+    read: Callable[[], bytes]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Another process has no open archive: the bytes go there instead, or why there are none.
+        try:
+            return _unpickled, (self.name, self.read(), None)
+        except MediaError as error:
+            return _unpickled, (self.name, b"", str(error))
+
+
+def _unpickled(name: str, content: bytes, reason: str | None) -> PackedPicture:
+    def read() -> bytes:
+        if reason is not None:
+            raise MediaError(reason)
+        return content
+
+    return PackedPicture(name, read)
 
 
 def is_pillow_image(item: object) -> bool:
@@ -21,7 +51,12 @@ def is_pillow_image(item: object) -> bool:
     return isinstance(item, Image.Image)
 
 
-def pixels_of_image(image: Any) -> npt.NDArray[np.uint8]:
+def is_picture(item: object) -> bool:
+    """Whether the item is a picture as it stands in a list of items (``items.item_list``)."""
+    return isinstance(item, Path | PackedPicture | np.ndarray)
+
+
+def pixels_of_image(image: Any) -> Pixels:
     """(h, w, 3) RGB or, if it has transparency, (h, w, 4) RGBA of a Pillow image, EXIF rotation applied."""
     from PIL import ImageOps
 
@@ -30,41 +65,45 @@ def pixels_of_image(image: Any) -> npt.NDArray[np.uint8]:
     return np.asarray(upright.convert("RGBA" if has_alpha else "RGB"))
 
 
-def picture_on_white(item: Any) -> npt.NDArray[np.uint8]:
-    """(h, w, 3) uint8 RGB; alpha is blended onto white; EXIF rotation is applied to files.
+def picture_pixels(item: Any, *, max_side: int = DECODE_SIDE) -> Pixels:
+    """uint8 (h, w, 3) RGB, or (h, w, 4) RGBA where there is transparency; a file's long side at most ``max_side``.
 
-    Raises UserError if the file cannot be read as a picture or the array has another shape or type.
+    Raises MediaError for a file that cannot be read (``media.decoding``), UserError for an item that is no picture.
     """
     if isinstance(item, Path):
-        return _read_file(item)
-    if isinstance(item, np.ndarray):
-        return _from_array(item)
-    raise UserError(
-        f"a picture item is a {type(item).__name__}; expected a Path or a uint8 array (h, w, 3) or (h, w, 4)"
-        + (" (wrap file names in Path: a str is a text)" if isinstance(item, str) else "")
-    )
-
-
-def _from_array(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or 0 in pixels.shape:
+        return decode_cut_out(item, max_side=max_side)
+    if isinstance(item, PackedPicture):
+        return decode_cut_out(item.read(), name=item.name, max_side=max_side)
+    if not isinstance(item, np.ndarray):
         raise UserError(
-            f"a picture array has shape {pixels.shape} and type {pixels.dtype}; "
-            "expected uint8 (h, w, 3) or (h, w, 4)"
+            f"a picture item is a {type(item).__name__}; expected a Path, a Pillow image or a uint8 array "
+            "(h, w, 3 or 4)"
+            + (" (wrap file names in Path: a str is a text)" if isinstance(item, str) else "")
         )
+    if item.dtype != np.uint8 or item.ndim != 3 or item.shape[2] not in (3, 4) or 0 in item.shape:
+        raise UserError(
+            f"a picture array is {item.dtype} {item.shape}; expected uint8 (h, w, 3) or (h, w, 4)"
+        )
+    return item
+
+
+def picture_on_white(item: Any, *, max_side: int = DECODE_SIDE) -> Pixels:
+    """(h, w, 3) uint8 RGB of ``picture_pixels``, alpha blended onto white, as catalogue networks were trained.
+
+    Raises as ``picture_pixels`` does.
+    """
+    pixels = picture_pixels(item, max_side=max_side)
     if pixels.shape[2] == 3:
         return np.ascontiguousarray(pixels)
-    alpha = pixels[:, :, 3:].astype(np.uint16)
-    blended = (pixels[:, :, :3] * alpha + WHITE * (255 - alpha) + 127) // 255
-    return blended.astype(np.uint8)
+    return _on_white(pixels)
 
 
-def _read_file(path: Path) -> npt.NDArray[np.uint8]:
-    from PIL import Image
+def _on_white(pixels: Pixels) -> Pixels:
+    """(h, w, 3) of RGBA pixels: each channel times alpha / 255, rounded, plus what alpha leaves of white."""
+    import cv2
 
-    try:
-        with Image.open(path) as opened:
-            return _from_array(pixels_of_image(opened))
-    except FileNotFoundError:
-        raise UserError(f"the picture {path} does not exist") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"the picture {path} cannot be read: {error}") from error
+    *colours, alpha = cv2.split(pixels)
+    white = cv2.bitwise_not(alpha)
+    # In OpenCV a tenth of the time that the same arithmetic takes in numpy.
+    blended = [cv2.add(cv2.multiply(colour, alpha, scale=1 / 255), white) for colour in colours]
+    return np.asarray(cv2.merge(blended), dtype=np.uint8)

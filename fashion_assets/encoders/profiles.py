@@ -1,9 +1,10 @@
-"""Profiles: which encoders and which segmenter a machine takes when nobody names them one by one."""
+"""Profiles: which encoders which segmenter and which precision a machine takes when nobody names them one by one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fashion_assets.networks.torch_runtime import Precision
 from fashion_assets.storage.errors import UserError
 
 
@@ -15,26 +16,29 @@ class Profile:
     text_encoder: str
     image_encoder: str
     segmenter: str
+    precision: Precision
 
 
 #: What a profile decides, by the names of the settings and of the fields above.
-PROFILE_SETTINGS = ("text_encoder", "image_encoder", "segmenter")
+PROFILE_SETTINGS = ("text_encoder", "image_encoder", "segmenter", "precision")
 DEFAULT_PROFILE = "local"
 #: docs/encoders.md holds sizes, licences and published scores.
 PROFILES = {
-    "local": Profile("no download, any machine", "local:cbow", "local:visual", "grabcut"),
+    "local": Profile("no download, any machine", "local:cbow", "local:visual", "grabcut", "float32"),
     "cpu": Profile(
         "small networks from the hub, no GPU",
         "st:BAAI/bge-small-zh-v1.5",
         "timm:tf_efficientnetv2_b0.in1k",
         "grabcut",
+        "float32",
     ),
-    # bfloat16, because that is what Qwen publishes these weights in.
+    # bfloat16, because that is what Qwen publishes these weights in; it has float32's range, so nothing overflows.
     "gpu": Profile(
         "large networks from the hub, a GPU",
-        "st-bf16:Qwen/Qwen3-Embedding-0.6B",
+        "st:Qwen/Qwen3-Embedding-0.6B",
         "open_clip:hf-hub:Marqo/marqo-fashionSigLIP",
         "grabcut",
+        "bfloat16",
     ),
 }
 

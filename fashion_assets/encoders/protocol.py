@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy.typing as npt
 
 Modality = Literal["text", "image", "joint"]
 Vectors = npt.NDArray[np.float32]
+#: Items parallel to their content hashes, or a function that fetches those of the given indices.
+Items = Sequence[Any] | Callable[[list[int]], Sequence[Any]]
 
 
 @runtime_checkable
@@ -18,15 +21,34 @@ class Encoder(Protocol):
 
     ``model_id`` is the spec with its revision (``st:name@1a2b3c…``): equal ids promise equal vectors.
     ``dim`` is d. ``modality`` says which items are taken: ``text`` takes ``str``; ``image`` takes RGB or
-    RGBA uint8 arrays (h, w, 3|4), Pillow images or ``Path``; ``joint`` takes both, in one space. In RGBA
-    pictures alpha is the garment region. A ``str`` is always a text, never a path.
+    RGBA uint8 arrays (h, w, 3|4), Pillow images, ``Path`` or ``PackedPicture``; ``joint`` takes both, in one
+    space. In RGBA pictures alpha is the garment region. A ``str`` is always a text, never a path.
     """
 
     model_id: str
     modality: Modality
     dim: int
 
-    def encode(self, items: Iterable[Any]) -> Vectors:
+    def encode(self, items: Iterable[Any], refused: dict[int, str] | None = None) -> Vectors:
         """(n, d) float32 rows of length 1 in the order of ``items`` (any iterable but a table or a single
-        item); all-zero rows for empty texts."""
+        item); all-zero rows for empty texts.
+
+        A picture that cannot be read raises MediaError; with ``refused`` given it is noted there instead, by
+        its number in ``items`` with the reason, and has a row of zeros. A text is never refused.
+        """
+        ...
+
+
+@runtime_checkable
+class ShardingEncoder(Encoder, Protocol):
+    """An encoder that puts its vectors into the cache by itself, because it works in other processes."""
+
+    def encode_shards(
+        self, root: Path, shard_rows: int, hashes: Sequence[str], items: Items
+    ) -> dict[str, str]:
+        """Content hash -> reason of the pictures that cannot be read; the vectors of all others are in the cache.
+
+        ``hashes`` are different from each other and none has a vector yet; ``root`` and ``shard_rows`` are those
+        of the ``EmbeddingCache``, whose ``store`` writes a shard.
+        """
         ...

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fashion_assets.encoders.protocol import Encoder
+from fashion_assets.networks.torch_runtime import TorchRuntime, check_precision, pick_runtime
 from fashion_assets.networks.weights import local_path, missing_file
 from fashion_assets.storage.errors import UserError
 
@@ -33,8 +34,22 @@ class _Kind:
     library: str
     modules: tuple[str, ...]
     purpose: str
-    load: Callable[[str, Path | None, str | None, int | None], Encoder]
+    load: Callable[[str, _Options], Encoder]
     needs_weights: bool = True
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What ``load_encoder`` was given besides the spec."""
+
+    models_dir: Path | None
+    device: str | None
+    batch_size: int | None
+    precision: str
+    compile: bool
+
+    def runtime(self) -> TorchRuntime:
+        return pick_runtime(self.device, self.batch_size, self.precision, self.compile)
 
 
 def load_encoder(
@@ -43,19 +58,22 @@ def load_encoder(
     models_dir: Path | str | None = None,
     device: str | None = None,
     batch_size: int | None = None,
+    precision: str = "float32",
+    compile: bool = False,
 ) -> Encoder:
     """The encoder that ``spec`` names, ready to encode.
 
     ``models_dir``: the project's models folder, where relative paths are looked for as well and where
     ``local:cbow`` finds the pipeline's word vectors. ``device``: ``cpu``, ``cuda``, ``cuda:1``; left out,
-    the best there is. ``batch_size``: items a batch; left out, by device.
+    the best there is. ``batch_size``: items a batch; left out, by device. ``precision``: ``float32``, ``bfloat16``
+    or ``float16``; what PyTorch networks compute in on a GPU, where a model id ends in ``+bf16`` or ``+fp16``.
+    ``compile``: PyTorch networks go through ``torch.compile``; ids and vectors (but for float error) stay.
 
-    Raises UserError for an unknown kind, a library or file that is missing, or a hub that cannot be
-    reached.
+    Raises UserError for an unknown kind or precision, a library or file that is missing, or a hub that cannot
+    be reached.
     """
     known = _kinds()
     kind, separator, name = spec.partition(":") if isinstance(spec, str) else ("", "", "")
-    models_dir = Path(models_dir) if models_dir is not None else None
     key = f"{kind}:{name.partition(':')[0]}" if kind == "local" else kind
     if not separator or key not in known:
         raise UserError(
@@ -70,7 +88,9 @@ def load_encoder(
             f"encoder {spec!r} needs {', '.join(missing)}, which is not installed; pip install "
             f"{known[key].library}"
         )
-    return known[key].load(name, models_dir, device, batch_size)
+    check_precision(precision)
+    models = Path(models_dir) if models_dir is not None else None
+    return known[key].load(name, _Options(models, device, batch_size, precision, compile))
 
 
 def encoder_specs() -> list[EncoderKind]:
@@ -115,13 +135,6 @@ def _kinds() -> dict[str, _Kind]:
             "texts, sentence networks",
             _load_st,
         ),
-        "st-bf16": _Kind(
-            "st-bf16:<name or path>",
-            "sentence-transformers",
-            ("torch", "sentence_transformers"),
-            "the same, in bfloat16 on a GPU",
-            _load_st_bf16,
-        ),
         "open_clip": _Kind(
             "open_clip:<arch>/<pretrained> or open_clip:hf-hub:<name>",
             "open_clip_torch",
@@ -144,19 +157,20 @@ def _kinds() -> dict[str, _Kind]:
             _load_hf,
         ),
         "onnx": _Kind(
-            "onnx:<path>[#<output>]",
+            "onnx:<file or folder>[#<output>]",
             "onnxruntime",
             ("onnxruntime", "cv2"),
-            "pictures, any exported network",
+            "pictures or texts, any exported network",
             _load_onnx,
         ),
     }
 
 
-def _load_cbow(name: str, models_dir: Path | None, device: str | None, batch_size: int | None) -> Encoder:
+def _load_cbow(name: str, options: _Options) -> Encoder:
     from fashion_assets.encoders.cbow import CbowModel
     from fashion_assets.encoders.cbow_training import lexicon_cbow
 
+    models_dir = options.models_dir
     text = name.partition(":")[2]
     if text:
         path = local_path(text, models_dir)
@@ -168,7 +182,7 @@ def _load_cbow(name: str, models_dir: Path | None, device: str | None, batch_siz
     return lexicon_cbow()
 
 
-def _load_visual(name: str, models_dir: Path | None, device: str | None, batch_size: int | None) -> Encoder:
+def _load_visual(name: str, options: _Options) -> Encoder:
     from fashion_assets.encoders.local_visual import LocalVisualEncoder
 
     if name != "visual":
@@ -176,41 +190,33 @@ def _load_visual(name: str, models_dir: Path | None, device: str | None, batch_s
     return LocalVisualEncoder()
 
 
-def _load_st(name: str, models_dir: Path | None, device: str | None, batch_size: int | None) -> Encoder:
+def _load_st(name: str, options: _Options) -> Encoder:
     from fashion_assets.encoders.sentence_networks import load_sentence_transformer
 
-    return load_sentence_transformer(name, models_dir=models_dir, device=device, batch_size=batch_size)
+    return load_sentence_transformer(name, models_dir=options.models_dir, runtime=options.runtime())
 
 
-def _load_st_bf16(name: str, models_dir: Path | None, device: str | None, batch_size: int | None) -> Encoder:
-    from fashion_assets.encoders.sentence_networks import load_sentence_transformer
-
-    return load_sentence_transformer(
-        name, models_dir=models_dir, device=device, batch_size=batch_size, bf16=True
-    )
-
-
-def _load_open_clip(
-    name: str, models_dir: Path | None, device: str | None, batch_size: int | None
-) -> Encoder:
+def _load_open_clip(name: str, options: _Options) -> Encoder:
     from fashion_assets.encoders.open_clip_networks import load_open_clip
 
-    return load_open_clip(name, models_dir=models_dir, device=device, batch_size=batch_size)
+    return load_open_clip(name, models_dir=options.models_dir, runtime=options.runtime())
 
 
-def _load_timm(name: str, models_dir: Path | None, device: str | None, batch_size: int | None) -> Encoder:
+def _load_timm(name: str, options: _Options) -> Encoder:
     from fashion_assets.encoders.timm_networks import load_timm
 
-    return load_timm(name, models_dir=models_dir, device=device, batch_size=batch_size)
+    return load_timm(name, models_dir=options.models_dir, runtime=options.runtime())
 
 
-def _load_hf(name: str, models_dir: Path | None, device: str | None, batch_size: int | None) -> Encoder:
+def _load_hf(name: str, options: _Options) -> Encoder:
     from fashion_assets.encoders.transformer_networks import load_transformers
 
-    return load_transformers(name, models_dir=models_dir, device=device, batch_size=batch_size)
+    return load_transformers(name, models_dir=options.models_dir, runtime=options.runtime())
 
 
-def _load_onnx(name: str, models_dir: Path | None, device: str | None, batch_size: int | None) -> Encoder:
+def _load_onnx(name: str, options: _Options) -> Encoder:
     from fashion_assets.encoders.onnx_networks import load_onnx
 
-    return load_onnx(name, models_dir=models_dir, device=device, batch_size=batch_size)
+    return load_onnx(
+        name, models_dir=options.models_dir, device=options.device, batch_size=options.batch_size
+    )

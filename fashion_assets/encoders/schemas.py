@@ -30,21 +30,23 @@ def embeddings_schema(dim: int, model_id: str | None = None) -> pa.Schema:
     )
 
 
-def multimodal_schema(dim: int, model_id: str | None = None) -> pa.Schema:
-    """``multimodal_embeddings``: one row per post, with masks for what it has."""
-    return _with_model(
-        pa.schema(
-            [
-                pa.field("post_id", pa.string(), nullable=False),
-                pa.field("month", pa.string(), nullable=False),
-                pa.field("model_id", pa.string(), nullable=False),
-                pa.field("has_text", pa.bool_(), nullable=False),
-                pa.field("has_image", pa.bool_(), nullable=False),
-                pa.field("vector", vector_type(dim), nullable=False),
-            ]
-        ),
-        model_id,
-    )
+def multimodal_schema(dim: int, model_id: str | None = None, joint_dim: int | None = None) -> pa.Schema:
+    """``multimodal_embeddings``: one row per post, with masks for what it has.
+
+    With ``joint_dim`` there is a column ``joint_vector``, null for a post with neither text nor picture: only
+    encoders with one space for both have it, and a column of nulls would say nothing.
+    """
+    fields = [
+        pa.field("post_id", pa.string(), nullable=False),
+        pa.field("month", pa.string(), nullable=False),
+        pa.field("model_id", pa.string(), nullable=False),
+        pa.field("has_text", pa.bool_(), nullable=False),
+        pa.field("has_image", pa.bool_(), nullable=False),
+        pa.field("vector", vector_type(dim), nullable=False),
+    ]
+    if joint_dim is not None:
+        fields.append(pa.field("joint_vector", vector_type(joint_dim)))
+    return _with_model(pa.schema(fields), model_id)
 
 
 def shard_schema(dim: int, model_id: str) -> pa.Schema:

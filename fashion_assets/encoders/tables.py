@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +13,15 @@ from fashion_assets.encoders.schemas import MODEL_ID_KEY, embeddings_schema, vec
 from fashion_assets.storage.errors import UserError
 
 
-def vector_array(vectors: npt.NDArray[np.float32]) -> pa.FixedSizeListArray:
-    """(n, d) float32 as a fixed-size list array over the same memory (if the rows are contiguous)."""
+def vector_array(
+    vectors: npt.NDArray[np.float32], absent: npt.NDArray[np.bool_] | None = None
+) -> pa.FixedSizeListArray:
+    """(n, d) float32 as a fixed-size list array over the same memory (if the rows are contiguous); rows that
+    ``absent`` (n,) marks are null.
+    """
     flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).reshape(-1))
-    return pa.FixedSizeListArray.from_arrays(flat, type=vector_type(int(vectors.shape[1])))
+    mask = None if absent is None else pa.array(absent)
+    return pa.FixedSizeListArray.from_arrays(flat, type=vector_type(int(vectors.shape[1])), mask=mask)
 
 
 def embedding_table(
@@ -92,3 +97,21 @@ def require_one_model(table: pa.Table) -> str | None:
             "encode all months again with one encoder"
         )
     return found[0] if found else None
+
+
+def require_one_model_over(tables: Mapping[str, pa.Table]) -> str | None:
+    """The one model id of the tables of several months, None if none names one; the column ``model_id`` is enough.
+
+    Raises UserError naming the ids and the months of each.
+    """
+    months_of: dict[str, list[str]] = {}
+    for month, table in tables.items():
+        for model_id in model_ids_of(table):
+            months_of.setdefault(model_id, []).append(month)
+    if len(months_of) > 1:
+        found = "; ".join(f"{model_id} in {', '.join(months)}" for model_id, months in months_of.items())
+        raise UserError(
+            f"vectors of {len(months_of)} encoders are mixed ({found}) and cannot be compared; encode all months "
+            'with one encoder: fashion-assets run --select "text_embeddings+,image_embeddings+" --force'
+        )
+    return next(iter(months_of), None)

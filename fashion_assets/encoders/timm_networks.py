@@ -8,12 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from fashion_assets.encoders.towers import NetworkEncoder, Tower, decode_pool, read_pictures
+from fashion_assets.encoders.torch_pictures import from_torchvision
+from fashion_assets.encoders.towers import NetworkEncoder, Tower
 from fashion_assets.networks.hub import HubSnapshot, load_from_hub
-from fashion_assets.networks.torch_runtime import pick_batch_size, pick_device, ready
+from fashion_assets.networks.torch_compile import compiled
+from fashion_assets.networks.torch_runtime import TorchRuntime, ready
+from fashion_assets.networks.torch_transfer import fetched
 from fashion_assets.networks.weights import (
     UnloadableFiles,
     local_path,
@@ -31,9 +31,7 @@ if TYPE_CHECKING:
 _WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
-def load_timm(
-    name: str, *, models_dir: Path | None, device: str | None, batch_size: int | None
-) -> NetworkEncoder:
+def load_timm(name: str, *, models_dir: Path | None, runtime: TorchRuntime) -> NetworkEncoder:
     """The picture encoder of a timm architecture with its published weights or with a file's."""
     spec = f"timm:{name}"
     architecture, separator, weights = name.partition("/")
@@ -43,7 +41,7 @@ def load_timm(
         if file is None or not file.is_file():
             raise missing_file(f"encoder {spec!r}", weights, models_dir)
         model_id = model_id_of(f"timm:{architecture}/{file.name}", path_digest(file))
-        return _build(spec, architecture, file, model_id, device, batch_size)
+        return _build(spec, architecture, file, model_id, runtime)
     return load_from_hub(
         f"encoder {spec!r}",
         _published_weights(spec, architecture),
@@ -52,8 +50,7 @@ def load_timm(
             architecture,
             _weights_file(spec, snapshot),
             model_id_of(f"timm:{architecture}", snapshot.commit),
-            device,
-            batch_size,
+            runtime,
         ),
     )
 
@@ -90,31 +87,35 @@ def _weights_file(spec: str, snapshot: HubSnapshot) -> Path:
 
 
 def _build(
-    spec: str, architecture: str, weights: Path, model_id: str, device: str | None, batch_size: int | None
+    spec: str, architecture: str, weights: Path, model_id: str, runtime: TorchRuntime
 ) -> NetworkEncoder:
     import timm
     import torch
 
-    chosen = pick_device(device)
-    network: Any = ready(_weighted(spec, architecture, weights), chosen)
+    network: Any = ready(_weighted(spec, architecture, weights), runtime.device, runtime.dtype)
     settings = timm.data.resolve_model_data_config(network)
-    transform: Any = timm.data.create_transform(**settings, is_training=False)
-    pool = decode_pool()
+    picture = from_torchvision(timm.data.create_transform(**settings, is_training=False))
+    moved = picture.onto(runtime.device, runtime.dtype)
 
-    def prepare(items: list[Any]) -> Any:
-        from PIL import Image
-
-        return torch.stack(read_pictures(pool, items, lambda pixels: transform(Image.fromarray(pixels))))
-
-    def forward(batch: Any) -> npt.NDArray[np.float32]:
-        with torch.inference_mode():
-            rows: npt.NDArray[np.float32] = network(batch.to(chosen)).float().cpu().numpy()
+    def rows_of(batch: torch.Tensor) -> torch.Tensor:
+        rows: torch.Tensor = network(moved(batch))
         return rows
 
+    run = compiled(rows_of, spec) if runtime.compile else rows_of
+
+    def forward(batch: torch.Tensor) -> Any:
+        with torch.inference_mode():
+            return fetched(run(batch))
+
     # num_features is not the width of the output for networks with a convolution behind the pooling.
-    dim = int(forward(torch.zeros(1, *settings["input_size"])).shape[1])
+    with torch.inference_mode():
+        blank = torch.zeros(1, *settings["input_size"], device=runtime.device, dtype=runtime.dtype)
+        dim = int(network(blank).shape[1])
     return NetworkEncoder(
-        model_id, dim, image=Tower(prepare, forward), batch_size=pick_batch_size(batch_size, chosen)
+        runtime.model_id(model_id),
+        dim,
+        image=Tower(lambda fitted: picture.batch(fitted, runtime.device), forward, picture.fit),
+        batch_size=runtime.batch_size(),
     )
 
 

@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from fashion_assets.encoders.batches import BatchRunner
 from fashion_assets.encoders.items import item_list
-from fashion_assets.encoders.pictures import picture_on_white
+from fashion_assets.encoders.pictures import Pixels, is_picture, picture_on_white
 from fashion_assets.encoders.protocol import Modality, Vectors
 from fashion_assets.encoders.rows import checked_vectors, unit_rows
+from fashion_assets.networks.weights import with_preprocessing
 from fashion_assets.storage.errors import UserError
 
-#: Threads that read and decode pictures; Pillow and libjpeg release the interpreter lock while they work.
-DECODE_THREADS = 4
+#: Raised when the way from an item to the network's input changes, so that old vectors are not taken for new ones.
+#: Pictures, 2: files are read by ``media.decoding`` at a long side of ``pictures.DECODE_SIDE``; before, at their own.
+PREPROCESSING_VERSIONS: Final[dict[Modality, int]] = {"text": 1, "image": 2, "joint": 2}
 
 
 @dataclass(frozen=True)
 class Tower:
-    """One way through a network: ``prepare`` makes a batch of model input ahead of time, ``forward`` runs
-    it."""
+    """One way through a network: ``prepare`` makes a batch of model input ahead of time, ``forward`` runs it.
+
+    ``prepare`` is given a list of texts, or of what ``transform`` made of each picture's RGB pixels, uint8
+    (h, w, 3) with transparency laid on white; ``transform`` runs in many threads at once.
+    """
 
     prepare: Callable[[list[Any]], Any]
     forward: Callable[[Any], npt.NDArray[np.float32]]
+    transform: Callable[[Pixels], Any] = lambda pixels: pixels
+
+    def read(self, item: Any) -> Any:
+        """What ``prepare`` takes for one picture item. Raises MediaError for a file that cannot be read."""
+        import cv2
+
+        # Pictures are read side by side already.
+        cv2.setNumThreads(1)
+        return self.transform(picture_on_white(item))
 
 
 class NetworkEncoder:
@@ -43,38 +55,54 @@ class NetworkEncoder:
         image: Tower | None = None,
         batch_size: int,
     ) -> None:
-        self.model_id = model_id
-        self.dim = dim
         self.modality: Modality = "joint" if text and image else "text" if text else "image"
-        self._text = self._runner(text, batch_size)
-        self._image = self._runner(image, batch_size)
+        self.model_id = with_preprocessing(model_id, PREPROCESSING_VERSIONS[self.modality])
+        self.dim = dim
+        #: The ways through the network, for those who time it alone.
+        self.text_tower, self.image_tower = text, image
+        self._text = self._image = None
+        if text is not None:
+            self._text = BatchRunner(
+                text.prepare, text.forward, batch_size=batch_size, dim=dim, name=self.model_id
+            )
+        if image is not None:
+            self._image = BatchRunner(
+                image.prepare,
+                image.forward,
+                batch_size=batch_size,
+                dim=dim,
+                name=self.model_id,
+                read=image.read,
+            )
 
-    def _runner(self, tower: Tower | None, batch_size: int) -> BatchRunner | None:
-        if tower is None:
-            return None
-        return BatchRunner(
-            tower.prepare, tower.forward, batch_size=batch_size, dim=self.dim, name=self.model_id
-        )
-
-    def encode(self, items: Iterable[Any]) -> Vectors:
+    def encode(self, items: Iterable[Any], refused: dict[int, str] | None = None) -> Vectors:
         """(n, d) float32 unit rows in the order of ``items``; all-zero rows for empty texts.
 
-        Raises UserError for an item of the wrong kind or a picture that cannot be read.
+        Raises UserError for an item of the wrong kind, MediaError for a picture that cannot be read; with
+        ``refused`` given such a picture is noted there by its number, and its row is zeros.
         """
         items = item_list(items, self.model_id)
         texts = [index for index, item in enumerate(items) if isinstance(item, str)]
-        pictures = [index for index, item in enumerate(items) if isinstance(item, Path | np.ndarray)]
+        pictures = [index for index, item in enumerate(items) if is_picture(item)]
         self._check_kinds(items, texts, pictures)
         out = np.zeros((len(items), self.dim), dtype=np.float32)
         filled = [index for index in texts if items[index].strip()]
-        for runner, indices in ((self._text, filled), (self._image, pictures)):
-            if runner is not None and indices:
-                chosen = [items[index] for index in indices]
-                lengths = [len(item) for item in chosen] if runner is self._text else None
-                raw = runner.run(chosen, lengths)
-                names = [f"number {index}" for index in indices]
-                out[indices] = unit_rows(checked_vectors(raw, len(indices), self.dim, self.model_id, names))
+        unreadable: dict[int, str] = {}
+        if self._text is not None and filled:
+            chosen = [items[index] for index in filled]
+            self._put(out, filled, self._text.run(chosen, [len(text) for text in chosen]))
+        if self._image is not None and pictures:
+            chosen = [items[index] for index in pictures]
+            raw = self._image.run(chosen, refused=None if refused is None else unreadable)
+            self._put(out, pictures, raw)
+        if refused is not None:
+            refused |= {pictures[number]: reason for number, reason in unreadable.items()}
         return out
+
+    def _put(self, out: Vectors, indices: list[int], raw: Vectors) -> None:
+        """The unit rows of ``raw`` at ``indices`` of ``out``."""
+        names = [f"number {index}" for index in indices]
+        out[indices] = unit_rows(checked_vectors(raw, len(indices), self.dim, self.model_id, names))
 
     def _check_kinds(self, items: Sequence[Any], texts: list[int], pictures: list[int]) -> None:
         allowed = (len(texts) if self._text else 0) + (len(pictures) if self._image else 0)
@@ -91,13 +119,3 @@ class NetworkEncoder:
             f"{self.model_id} takes {self.modality} items: number {wrong} is a "
             f"{type(items[wrong]).__name__}, expected {expected}"
         )
-
-
-def read_pictures(pool: ThreadPoolExecutor, items: list[Any], transform: Callable[[Any], Any]) -> list[Any]:
-    """``transform(RGB array)`` of every item, decoded side by side, in order."""
-    return list(pool.map(lambda item: transform(picture_on_white(item)), items))
-
-
-def decode_pool() -> ThreadPoolExecutor:
-    """The threads that one encoder decodes with."""
-    return ThreadPoolExecutor(max_workers=DECODE_THREADS, thread_name_prefix="decode-picture")

@@ -7,15 +7,16 @@ their shared space; picture networks (ViT, DINOv2, BEiT) become picture encoders
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from fashion_assets.encoders.towers import NetworkEncoder, Tower, decode_pool, read_pictures
+from fashion_assets.encoders.torch_pictures import from_image_processor
+from fashion_assets.encoders.towers import NetworkEncoder, Tower
 from fashion_assets.networks.hub import load_from_hub, split_revision
-from fashion_assets.networks.torch_runtime import on_device, pick_batch_size, pick_device, ready
+from fashion_assets.networks.torch_compile import compiled
+from fashion_assets.networks.torch_runtime import TorchRuntime
+from fashion_assets.networks.torch_transfer import fetched, on_device, pinned
 from fashion_assets.networks.weights import (
     UnloadableFiles,
     local_path,
@@ -34,14 +35,12 @@ _NO_LIMIT = 1_000_000
 _OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet")
 
 
-def load_transformers(
-    name: str, *, models_dir: Path | None, device: str | None, batch_size: int | None
-) -> NetworkEncoder:
+def load_transformers(name: str, *, models_dir: Path | None, runtime: TorchRuntime) -> NetworkEncoder:
     """The encoder of a saved folder or a hub repository; which towers it has decides the modality."""
     spec = f"hf:{name}"
     folder = local_path(name, models_dir)
     if folder is not None:
-        return _load(spec, folder, model_id_of(f"hf:{folder.name}", path_digest(folder)), device, batch_size)
+        return _load(spec, folder, model_id_of(f"hf:{folder.name}", path_digest(folder)), runtime)
     if looks_like_path(name):
         raise missing_file(f"encoder {spec!r}", name, models_dir)
     repository = split_revision(name)[0]
@@ -49,23 +48,21 @@ def load_transformers(
         f"encoder {spec!r}",
         name,
         lambda snapshot: _load(
-            spec, snapshot.folder, model_id_of(f"hf:{repository}", snapshot.commit), device, batch_size
+            spec, snapshot.folder, model_id_of(f"hf:{repository}", snapshot.commit), runtime
         ),
     )
 
 
-def _load(
-    spec: str, folder: Path, model_id: str, device: str | None, batch_size: int | None
-) -> NetworkEncoder:
-    import torch
+def _load(spec: str, folder: Path, model_id: str, runtime: TorchRuntime) -> NetworkEncoder:
     from transformers import AutoModel
 
-    chosen = pick_device(device)
     try:
+        # transformers casts by itself, because it knows what has to stay in float32 (rotary frequencies).
         model, report = AutoModel.from_pretrained(
-            str(folder), dtype=torch.float32, local_files_only=True, output_loading_info=True
+            str(folder), dtype=runtime.dtype, local_files_only=True, output_loading_info=True
         )
-        text, image = _towers(model, folder, chosen)
+        model.eval().requires_grad_(False).to(runtime.device)
+        text, image = _towers(spec, model, folder, runtime)
     except UserError:
         raise
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
@@ -80,35 +77,44 @@ def _load(
         raise UnloadableFiles(
             f"encoder {spec!r}: {folder} lacks {len(missing)} weights of the network, first {missing[0]}"
         )
-    ready(model, chosen)
     return NetworkEncoder(
-        model_id, _dim(model, text), text=text, image=image, batch_size=pick_batch_size(batch_size, chosen)
+        runtime.model_id(model_id),
+        _dim(model, text, runtime),
+        text=text,
+        image=image,
+        batch_size=runtime.batch_size(),
     )
 
 
-def _towers(model: Any, folder: Path, device: str) -> tuple[Tower | None, Tower | None]:
+def _towers(spec: str, model: Any, folder: Path, runtime: TorchRuntime) -> tuple[Tower | None, Tower | None]:
     if hasattr(model, "get_text_features") and hasattr(model, "get_image_features"):
-        return _text_tower(model, folder, device, joint=True), _image_tower(model, folder, device, joint=True)
+        return (
+            _text_tower(spec, model, folder, runtime, joint=True),
+            _image_tower(spec, model, folder, runtime, joint=True),
+        )
     if getattr(model, "main_input_name", "") == "pixel_values":
-        return None, _image_tower(model, folder, device, joint=False)
-    return _text_tower(model, folder, device, joint=False), None
+        return None, _image_tower(spec, model, folder, runtime, joint=False)
+    return _text_tower(spec, model, folder, runtime, joint=False), None
 
 
-def _dim(model: Any, text: Tower | None) -> int:
+def _dim(model: Any, text: Tower | None, runtime: TorchRuntime) -> int:
+    """The width of the rows, from the plain network, so that loading compiles nothing."""
     import torch
 
-    if text is not None:
-        return int(text.forward(text.prepare(["衣"])).shape[1])
-    size = model.config.image_size
-    height, width = (size, size) if isinstance(size, int) else size
     with torch.inference_mode():
+        if text is not None:
+            inputs = on_device(text.prepare(["衣"]), runtime.device)
+            joint = hasattr(model, "get_text_features")
+            return int((_text_features if joint else _mean_over_tokens)(model, **inputs).shape[1])
+        size = model.config.image_size
+        height, width = (size, size) if isinstance(size, int) else size
         pixels = torch.zeros(
-            1, model.config.num_channels, height, width, device=next(model.parameters()).device
+            1, model.config.num_channels, height, width, device=runtime.device, dtype=runtime.dtype
         )
         return int(_pooled(model(pixel_values=pixels)).shape[1])
 
 
-def _text_tower(model: Any, folder: Path, device: str, *, joint: bool) -> Tower:
+def _text_tower(spec: str, model: Any, folder: Path, runtime: TorchRuntime, *, joint: bool) -> Tower:
     import torch
     from transformers import AutoTokenizer
 
@@ -119,23 +125,31 @@ def _text_tower(model: Any, folder: Path, device: str, *, joint: bool) -> Tower:
     max_tokens = _max_tokens(tokenizer, config)
     # SigLIP was trained on texts padded to the full length and reads the last position.
     padding: Any = "max_length" if "siglip" in model.config.model_type else "longest"
+    rows_of: Any = partial(_text_features if joint else _mean_over_tokens, model)
+    if runtime.compile:
+        rows_of = compiled(rows_of, spec)
 
     def prepare(texts: list[str]) -> Any:
-        return tokenizer(texts, padding=padding, truncation=True, max_length=max_tokens, return_tensors="pt")
+        batch = tokenizer(texts, padding=padding, truncation=True, max_length=max_tokens, return_tensors="pt")
+        return pinned(batch, runtime.device)
 
-    def forward(batch: Any) -> npt.NDArray[np.float32]:
-        inputs = on_device(batch, device)
+    def forward(batch: Any) -> Any:
         with torch.inference_mode():
-            if joint:
-                rows = _pooled(model.get_text_features(**inputs))
-            else:
-                hidden = model(**inputs).last_hidden_state
-                mask = inputs["attention_mask"].unsqueeze(-1).to(hidden.dtype)
-                rows = (hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
-        vectors: npt.NDArray[np.float32] = rows.float().cpu().numpy()
-        return vectors
+            return fetched(rows_of(**on_device(batch, runtime.device)))
 
     return Tower(prepare, forward)
+
+
+def _text_features(model: Any, **inputs: Any) -> Any:
+    """(n, d) rows in the shared space of a joint model."""
+    return _pooled(model.get_text_features(**inputs))
+
+
+def _mean_over_tokens(model: Any, **inputs: Any) -> Any:
+    """(n, d) mean of the last hidden states over the real tokens, summed in float32."""
+    hidden = model(**inputs).last_hidden_state.float()
+    mask = inputs["attention_mask"].unsqueeze(-1).to(hidden.dtype)
+    return (hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
 
 
 def _max_tokens(tokenizer: Any, config: Any) -> int:
@@ -146,26 +160,24 @@ def _max_tokens(tokenizer: Any, config: Any) -> int:
     return int(positions if limit >= _NO_LIMIT else min(limit, positions))
 
 
-def _image_tower(model: Any, folder: Path, device: str, *, joint: bool) -> Tower:
+def _image_tower(spec: str, model: Any, folder: Path, runtime: TorchRuntime, *, joint: bool) -> Tower:
     import torch
     from transformers import AutoImageProcessor
 
-    processor: Any = AutoImageProcessor.from_pretrained(str(folder), local_files_only=True)
-    pool = decode_pool()
+    picture = from_image_processor(AutoImageProcessor.from_pretrained(str(folder), local_files_only=True))
+    moved = picture.onto(runtime.device, runtime.dtype)
 
-    def prepare(items: list[Any]) -> Any:
-        from PIL import Image
+    def rows_of(batch: Any) -> Any:
+        pixels = moved(batch)
+        return _pooled(model.get_image_features(pixel_values=pixels) if joint else model(pixel_values=pixels))
 
-        return processor(images=read_pictures(pool, items, Image.fromarray), return_tensors="pt")
+    run = compiled(rows_of, spec) if runtime.compile else rows_of
 
-    def forward(batch: Any) -> npt.NDArray[np.float32]:
-        inputs = on_device(batch, device)
+    def forward(batch: Any) -> Any:
         with torch.inference_mode():
-            rows = _pooled(model.get_image_features(**inputs) if joint else model(**inputs))
-        vectors: npt.NDArray[np.float32] = rows.float().cpu().numpy()
-        return vectors
+            return fetched(run(batch))
 
-    return Tower(prepare, forward)
+    return Tower(lambda fitted: picture.batch(fitted, runtime.device), forward, picture.fit)
 
 
 def _pooled(output: Any) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import math
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +28,7 @@ MAX_PIXELS: Final = 50_000_000
 
 #: Raised when the same bytes would give other pixels: hashes and crops of another number are made again,
 #: because a hash must not depend on when a picture came in.
-DECODING: Final = 2
+DECODING: Final = 3
 
 #: libjpeg decodes at 1/2, 1/4 or 1/8 as long as this long side is left. Stopping at the 256 that hashes take
 #: saves a third of the time again, but moves ``local:visual`` below a cosine of .995 ("reduced to 1/4" in
@@ -52,63 +54,101 @@ class DecodedImage:
     height: int
 
 
-def decode_image(path: Path, *, max_side: int | None = None, max_pixels: int = MAX_PIXELS) -> DecodedImage:
+def decode_image(
+    source: Path | bytes,
+    *,
+    name: str | None = None,
+    max_side: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> DecodedImage:
     """The picture upright (EXIF rotation applied), in RGB, its long side at most ``max_side`` pixels.
 
-    The first frame of an animation is taken; transparency is laid on white. Raises MediaError, in a sentence,
-    for a file that is missing, empty, truncated, not a picture, another kind than its suffix says, or of more
-    than ``max_pixels`` pixels (told by the header, before anything is decoded).
+    ``source`` is a file, or what a file holds (a member of an archive); ``name`` stands for it in refusals and
+    tells by its suffix what it should be. The first frame of an animation is taken; transparency is laid on
+    white. Raises MediaError, in a sentence, for a file that is missing, empty, truncated, not a picture,
+    another kind than its suffix says, or of more than ``max_pixels`` pixels (told by the header, before
+    anything is decoded).
     """
-    kind = picture_kind(path)
-    with _refusing_what_decoders_raise(path, kind):
-        upright, width, height = _open(path, kind, max_side, max_pixels)
+    name = _name_of(source, name)
+    kind = picture_kind(source, name)
+    with _refusing_what_decoders_raise(name, kind):
+        upright, width, height = _open(source, name, kind, max_side, max_pixels)
         return DecodedImage(_resampled(_rgb(upright), _fitted(width, height, max_side)), width, height)
 
 
-def decode_cut_out(path: Path, *, max_side: int | None = None, max_pixels: int = MAX_PIXELS) -> Pixels:
+def decode_cut_out(
+    source: Path | bytes,
+    *,
+    name: str | None = None,
+    max_side: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> Pixels:
     """uint8 (h, w, 4) RGBA where the file holds transparency, else (h, w, 3); else as ``decode_image``."""
-    kind = picture_kind(path)
-    with _refusing_what_decoders_raise(path, kind):
-        upright, width, height = _open(path, kind, max_side, max_pixels)
+    name = _name_of(source, name)
+    kind = picture_kind(source, name)
+    with _refusing_what_decoders_raise(name, kind):
+        upright, width, height = _open(source, name, kind, max_side, max_pixels)
         size = _fitted(width, height, max_side)
         return _rgba(upright, size) if upright.mode == "RGBA" else _resampled(_rgb(upright), size)
 
 
-def picture_kind(path: Path) -> str:
-    """The kind of picture that ``path`` holds. Raises MediaError if it is none or is not as named."""
-    kind = file_kind(path)
+def _name_of(source: Path | bytes, name: str | None) -> str:
+    return name or (source.name if isinstance(source, Path) else "the picture")
+
+
+def picture_kind(source: Path | bytes, name: str) -> str:
+    """The kind of picture that ``source`` holds. Raises MediaError if it is none or is not as named."""
+    kind = file_kind(source, name)
     if kind is None or KINDS[kind][0] != "picture":
         what = f"a {kind} file" if kind else "of no known kind"
         raise MediaError(
-            f"{path.name} is {what}, not a picture; expected JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
+            f"{name} is {what}, not a picture; expected JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
         )
     return kind
 
 
-def file_kind(path: Path) -> str | None:
+def file_kind(source: Path | bytes, name: str) -> str | None:
     """A key of ``KINDS``, or None. Raises MediaError if the file is missing, empty or not as named."""
-    try:
-        with path.open("rb") as handle:
-            header = handle.read(HEADER_BYTES)
-    except FileNotFoundError:
-        raise MediaError(f"{path.name} is not there; expected a file at {path}") from None
-    except OSError as fault:
-        raise MediaError(f"{path.name} cannot be opened: {fault.strerror or fault}") from fault
+    header = source[:HEADER_BYTES] if isinstance(source, bytes) else _first_bytes(source, name)
     if not header:
-        raise MediaError(f"{path.name} is empty (0 bytes); fetch it again")
+        raise MediaError(f"{name} is empty (0 bytes); fetch it again")
     kind = detect_kind(header)
-    declared = declared_kinds(path.name)
+    declared = declared_kinds(name)
     if declared and kind not in declared:
         found = f"the bytes of a {kind} file" if kind else "bytes of no known kind"
         raise MediaError(
-            f"{path.name} is named like a {' or '.join(declared)} file but holds {found}; "
+            f"{name} is named like a {' or '.join(declared)} file but holds {found}; "
             f"fetch it again or give it its right suffix"
         )
     return kind
 
 
+def _first_bytes(path: Path, name: str) -> bytes:
+    require_regular(path, name)
+    try:
+        with path.open("rb") as handle:
+            return handle.read(HEADER_BYTES)
+    except OSError as fault:
+        raise MediaError(f"{name} cannot be opened: {fault.strerror or fault}") from fault
+
+
+def require_regular(path: Path, name: str) -> None:
+    """Nothing for a file; MediaError for what is not there and for a folder, pipe or device.
+
+    To be asked before anything is opened: opening a pipe waits for a writer, perhaps for ever.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise MediaError(f"{name} is not there; expected a file at {path}") from None
+    except OSError as fault:
+        raise MediaError(f"{name} cannot be opened: {fault.strerror or fault}") from fault
+    if not stat.S_ISREG(mode):
+        raise MediaError(f"{name} cannot be opened: it is a folder, pipe or device; expected a file")
+
+
 @contextmanager
-def _refusing_what_decoders_raise(path: Path, kind: str) -> Iterator[None]:
+def _refusing_what_decoders_raise(name: str, kind: str) -> Iterator[None]:
     """Turns what a decoder raises on damaged bytes into a MediaError.
 
     Decoders meet hostile bytes, and nearly every built-in exception has come out of one at some time; each of
@@ -119,9 +159,7 @@ def _refusing_what_decoders_raise(path: Path, kind: str) -> Iterator[None]:
     except MediaError:
         raise
     except MemoryError as fault:
-        raise MediaError(
-            f"{path.name} needs more memory than there is; make the {kind} file smaller"
-        ) from fault
+        raise MediaError(f"{name} needs more memory than there is; make the {kind} file smaller") from fault
     except Exception as fault:
         text = str(fault).strip() or type(fault).__name__
         if any(
@@ -129,29 +167,33 @@ def _refusing_what_decoders_raise(path: Path, kind: str) -> Iterator[None]:
             for word in ("truncated", "unexpected end", "broken data stream", "end of file")
         ):
             raise MediaError(
-                f"{path.name} is truncated: the {kind} data end early ({text}); fetch it again"
+                f"{name} is truncated: the {kind} data end early ({text}); fetch it again"
             ) from fault
-        raise MediaError(
-            f"{path.name} is a {kind} file that cannot be read ({text}); fetch it again"
-        ) from fault
+        raise MediaError(f"{name} is a {kind} file that cannot be read ({text}); fetch it again") from fault
 
 
-def _open(path: Path, kind: str, max_side: int | None, max_pixels: int) -> tuple[Image.Image, int, int]:
+def _open(
+    source: Path | bytes, name: str, kind: str, max_side: int | None, max_pixels: int
+) -> tuple[Image.Image, int, int]:
     """The picture upright in RGB or RGBA, less than twice ``max_side`` (JPEG: or ``REDUCED_SIDE``) long, with
     the width and height of the upright file.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     if kind == "HEIC":
-        _register_heif(path)
+        _register_heif(name)
+    opened_from = io.BytesIO(source) if isinstance(source, bytes) else source
     pillow_format = KINDS[kind][1]
     # JPEG files of phones may be MPO (several pictures); Pillow finds that by itself from JPEG.
     try:
-        opened = Image.open(path, formats=[pillow_format] if pillow_format else None)
+        opened = Image.open(opened_from, formats=[pillow_format] if pillow_format else None)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as fault:
-        raise MediaError(f"{path.name} is refused as a decompression bomb: {fault}") from fault
+        raise MediaError(f"{name} is refused as a decompression bomb: {fault}") from fault
+    except UnidentifiedImageError as fault:
+        # Pillow's own sentence names the place on disk and not the fault.
+        raise MediaError(f"{name} is a {kind} file with a damaged or cut header; fetch it again") from fault
     with opened:
-        check_pixels(path.name, opened.width, opened.height, max_pixels)
+        check_pixels(name, opened.width, opened.height, max_pixels)
         # Orientation must be read before draft mode: it says which side is which in the full file.
         turned = opened.getexif().get(0x0112, 1) in (5, 6, 7, 8)
         width, height = (opened.height, opened.width) if turned else opened.size
@@ -182,12 +224,12 @@ def check_pixels(name: str, width: int, height: int, max_pixels: int) -> None:
         )
 
 
-def _register_heif(path: Path) -> None:
+def _register_heif(name: str) -> None:
     try:
         import pillow_heif  # type: ignore[import-not-found]  # optional
     except ImportError:
         raise MediaError(
-            f'{path.name} is a HEIC picture, which cannot be read here; run "pip install pillow-heif"'
+            f'{name} is a HEIC picture, which cannot be read here; pip install "fashion-assets[heic]"'
         ) from None
     pillow_heif.register_heif_opener()
 
@@ -197,9 +239,9 @@ def _in_colour(picture: Image.Image) -> Image.Image:
     from PIL import Image
 
     if picture.mode in _DEEP_MODES:
-        deep = np.asarray(picture, dtype=np.float64)
-        top = 65535.0 if picture.mode.startswith("I;16") else max(float(np.nanmax(deep)), 1.0)
-        grey = np.clip(np.nan_to_num(deep) * (255.0 / top), 0, 255).astype(np.uint8)
+        deep = np.nan_to_num(np.asarray(picture, dtype=np.float64), posinf=0.0, neginf=0.0)
+        top = 65535.0 if picture.mode.startswith("I;16") else max(float(deep.max()), 1.0)
+        grey = np.clip(deep * (255.0 / top), 0, 255).astype(np.uint8)
         return Image.fromarray(grey).convert("RGB")
     mode = "RGBA" if _has_alpha(picture) else "RGB"
     return picture if picture.mode == mode else picture.convert(mode)

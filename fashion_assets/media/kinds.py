@@ -10,7 +10,8 @@ Family = Literal["picture", "video", "other"]
 #: Bytes that are read to tell the kind; the longest signature that is looked for ends at byte 40.
 HEADER_BYTES: Final = 64
 
-#: Kind -> (family, Pillow format or None). Only these Pillow decoders are ever started.
+#: Kind -> (family, the decoder's own name for it: Pillow's format, FFmpeg's demuxer). No other decoder is ever
+#: started, whatever a file's bytes suggest to it further on.
 KINDS: Final[dict[str, tuple[Family, str | None]]] = {
     "JPEG": ("picture", "JPEG"),
     "PNG": ("picture", "PNG"),
@@ -20,9 +21,9 @@ KINDS: Final[dict[str, tuple[Family, str | None]]] = {
     "TIFF": ("picture", "TIFF"),
     "AVIF": ("picture", "AVIF"),
     "HEIC": ("picture", "HEIF"),
-    "MP4 or QuickTime": ("video", None),
-    "Matroska or WebM": ("video", None),
-    "AVI": ("video", None),
+    "MP4 or QuickTime": ("video", "mov"),
+    "Matroska or WebM": ("video", "matroska"),
+    "AVI": ("video", "avi"),
     "HTML or XML": ("other", None),
     "PDF": ("other", None),
     "ZIP": ("other", None),

@@ -25,8 +25,11 @@ def resolve_inside(root: Path, relative: str) -> Path:
     try:
         resolved = (root / relative).resolve()
         inside = resolved.is_relative_to(root.resolve())
-    except (OSError, RuntimeError) as fault:  # a loop of links, a name that is too long
-        raise MediaError(f"the media path {relative!r} cannot be followed under {root}: {fault}") from fault
+    except (OSError, RuntimeError) as fault:
+        raise MediaError(
+            f"the media path {relative!r} cannot be followed under {root}: a loop of links, or a name that is too "
+            "long; expected a file"
+        ) from fault
     if not inside:
         raise MediaError(
             f"the media path {relative!r} is a link to a place outside {root}; copy the file there instead"

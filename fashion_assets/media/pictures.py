@@ -9,7 +9,13 @@ from typing import Any, Final
 
 import pandas as pd
 
-from fashion_assets.media.decoding import DECODING, MAX_PIXELS, DecodedImage, decode_image
+from fashion_assets.media.decoding import (
+    DECODING,
+    MAX_PIXELS,
+    DecodedImage,
+    decode_image,
+    require_regular,
+)
 from fashion_assets.media.errors import MediaError
 from fashion_assets.media.hashing import (
     group_near_duplicates,
@@ -102,6 +108,7 @@ def _locate(entry: Row, media_root: Path) -> None:
                 f"{entry['name']} has no path in the manifest; expected one relative to {media_root}"
             )
         entry["file"] = resolve_inside(media_root, entry["path"])
+        require_regular(entry["file"], entry["name"])
         if entry["digest"] is None:
             entry["digest"] = file_digest(entry["file"])
         # The suffix is part of the key: the same bytes may be right under one name and refused under another.

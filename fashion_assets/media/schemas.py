@@ -40,11 +40,13 @@ GARMENT_IMAGES: Final = pa.schema(
         pa.field("month", pa.string(), nullable=False),
         pa.field("digest", pa.string(), nullable=False),
         pa.field("segmenter", pa.string(), nullable=False),
+        pa.field("crop", pa.string(), nullable=False),  # what crop_path shows: garment, or person
         pa.field("decoding", pa.int32()),  # media.decoding.DECODING that share, box and crop were made with
         pa.field("garment_share", pa.float32()),  # 0-1; null if the file could not be read again
         pa.field("kept", pa.bool_(), nullable=False),  # garment_share >= the smallest share
         pa.field("crop_path", pa.string()),  # relative to the crops root; null if not kept
-        pa.field("box_left", pa.int32()),  # pixels of the upright file
+        pa.field("garment_path", pa.string()),  # the crop without the person, the one that may be published
+        pa.field("box_left", pa.int32()),  # of the crop, pixels of the upright file
         pa.field("box_top", pa.int32()),
         pa.field("box_width", pa.int32()),
         pa.field("box_height", pa.int32()),

@@ -1,233 +1,130 @@
-"""Which pixels are garment: one protocol, and the embedded segmenter that needs no network."""
+"""Which pixels are garment, and which are the person in it: one protocol, and one string per segmenter."""
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
-from typing import Final, Protocol, runtime_checkable
+from pathlib import Path
+from typing import Final, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from fashion_assets.media.skin import shoulder_row, skin_and_chin
 from fashion_assets.storage.errors import UserError
 
 Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.uint8]
+#: What a crop shows: the cloth alone, or the whole person in it.
+Crop = Literal["garment", "person"]
+
+#: The classes of a mask. A hat, a hood, shoes and a bag belong to the person: what is worn on the head would
+#: lift the garment's top, above which reports blank everything, over the face.
+BACKGROUND: Final = 0
+GARMENT: Final = 1
+PERSON: Final = 2
+
+_FORMS: Final = (
+    "grabcut (nothing to install)",
+    "segformer:<hub name or path> (such as segformer:mattmdjaga/segformer_b2_clothes)",
+    "rembg:u2net_cloth_seg",
+    "rembg:<path.onnx>",
+)
 
 
 @dataclass(frozen=True)
 class SegmentResult:
-    """``mask`` uint8 (h, w), 1 on garment, of the picture's own size; ``garment_share`` is its mean, 0-1."""
+    """``mask`` uint8 (h, w), of the picture's own size: BACKGROUND, GARMENT or PERSON of each pixel."""
 
     mask: Mask
-    garment_share: float
+
+    @property
+    def garment(self) -> npt.NDArray[np.bool_]:
+        """(h, w), True on garment."""
+        garment: npt.NDArray[np.bool_] = self.mask == GARMENT
+        return garment
+
+    @property
+    def garment_share(self) -> float:
+        """Garment pixels over all pixels, 0-1."""
+        return float(self.garment.mean())
+
+    def shown(self, crop: Crop) -> npt.NDArray[np.bool_]:
+        """(h, w), True on the pixels that such a crop shows."""
+        return self.garment if crop == "garment" else self.mask != BACKGROUND
 
 
 @runtime_checkable
 class Segmenter(Protocol):
-    """Finds the garment region. ``name`` goes into crops' paths and rows: equal names promise equal masks."""
+    """Tells garment, person and background apart.
+
+    ``name`` goes into crops' paths and rows: letters, digits, ``-`` and ``_`` only, and equal names promise equal
+    masks. ``finds_person`` is False for one that knows garments alone and never gives PERSON.
+    """
 
     name: str
+    finds_person: bool
 
     def segment(self, rgb: Pixels) -> SegmentResult:
-        """The garment region of a uint8 (h, w, 3) picture; an empty mask where there is none. Thread-safe."""
+        """The classes of a uint8 (h, w, 3) picture; all BACKGROUND where there is no garment. Thread-safe.
+
+        Raises UserError for an array that is no RGB picture.
+        """
         ...
 
 
-def load_segmenter(spec: str) -> Segmenter:
-    """The segmenter that ``spec`` names. Raises UserError for any other than ``grabcut``."""
-    if spec == "grabcut":
-        return GrabCutSegmenter()
-    raise UserError(f"there is no segmenter {spec!r}; expected 'grabcut' (set FASHION_SEGMENTER=grabcut)")
+def load_segmenter(
+    spec: str, *, models_dir: Path | str | None = None, device: str | None = None
+) -> Segmenter:
+    """The segmenter that ``spec`` names, ready to segment.
 
+    ``grabcut``; ``segformer:<hub name or path>``; ``rembg:u2net_cloth_seg``; ``rembg:<path.onnx>``.
+    ``models_dir``: the project's models folder, where relative paths are looked for as well. ``device``: ``cpu``,
+    ``cuda``, ``cuda:1``; left out, the best there is.
 
-class GrabCutSegmenter:
-    """Figure-ground segmentation on a small copy: a model of the ground's colours, then GrabCut.
-
-    The ground is learned from the picture's top, left and right borders (people stand on the bottom one);
-    what is unlike it and not at the border seeds the figure; GrabCut (Rother, Kolmogorov, Blake 2004) finds
-    its outline; skin is taken out, because the measure is cloth. Deterministic. A picture whose middle looks
-    like its border (plain, landscape, texture) has no figure and gets an empty mask.
+    Raises UserError for an unknown kind, a library or file that is missing, labels that are not known, or a hub
+    that cannot be reached.
     """
+    kind, separator, name = spec.partition(":") if isinstance(spec, str) else ("", "", "")
+    models = Path(models_dir) if models_dir is not None else None
+    if spec == "grabcut":
+        from fashion_assets.media.grabcut import GrabCutSegmenter
 
-    #: Long side of the small copy. On 100 drawn outfits 96, 128 and 160 reach a mean IoU of .71, .73 and .73
-    #: with the true cloth at 10, 15 and 23 ms a picture on one core.
-    side: int = 128
-    #: GrabCut's rounds: 1, 2 and 3 reach .723, .728 and .730 at 12, 15 and 19 ms.
-    rounds: int = 2
+        return GrabCutSegmenter()
+    if kind not in ("segformer", "rembg") or not separator:
+        raise UserError(f"there is no segmenter {spec!r}; expected one of {', '.join(_FORMS)}")
+    if not name:
+        raise UserError(f"segmenter {spec!r} names no network; expected one of {', '.join(_FORMS)}")
+    if kind == "segformer":
+        _require(spec, "transformers", ("torch", "transformers"))
+        from fashion_assets.media.segformer import load_segformer
 
-    def __init__(self) -> None:
-        # The name carries what the mask depends on, so that a changed rule never reuses old crops.
-        self.name = "grabcut-1"
+        return load_segformer(name, models_dir=models, device=device)
+    _require(spec, "onnxruntime", ("onnxruntime",))
+    from fashion_assets.media.rembg import load_rembg
 
-    def segment(self, rgb: Pixels) -> SegmentResult:
-        """See ``Segmenter.segment``. Raises UserError for an array that is no RGB picture."""
-        import cv2
-
-        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or rgb.size == 0:
-            raise UserError(f"a picture to segment is {rgb.dtype} {rgb.shape}; expected uint8 (h, w, 3)")
-        # One thread here: pictures run side by side, and cv2's own pool would fight them for the cores.
-        cv2.setNumThreads(1)
-        height, width = rgb.shape[:2]
-        small = _shrink(np.ascontiguousarray(rgb), self.side)
-        mask = _figure(small, self.rounds)
-        if (height, width) != mask.shape:
-            scaled = cv2.resize(mask * 255, (width, height), interpolation=cv2.INTER_LINEAR)
-            mask = (np.asarray(scaled) > 127).astype(np.uint8)
-        return SegmentResult(mask, float(mask.mean()))
+    return load_rembg(name, models_dir=models, device=device)
 
 
-#: Clusters of border colour: sky, wall, floor, and their shades.
-_GROUND_COLOURS: Final = 6
-#: Share of the sides that counts as border.
-_BORDER: Final = 0.04
-#: Distance in Lab (0-255 scale) from every ground colour at which a pixel is unlike the ground: at least
-#: this,
-_MIN_DISTANCE: Final = 14.0
-#: and more on restless grounds: this many times the border's own typical distance to its colours.
-_NOISE_FACTOR: Final = 2.5
-#: A figure smaller than this share of the picture is noise (5 % is the rule above it, so far off the
-#: decision).
-_MIN_SHARE: Final = 0.004
-#: A blob that covers less than this share of the largest one is clutter.
-_MIN_BLOB: Final = 0.08
-#: Lab standard deviation below which a picture is plain.
-_PLAIN: Final = 2.0
-#: Share of the rim that a colour must have to be ground.
-_MIN_GROUND: Final = 0.03
-#: Side of the median filter in pixels of the small copy.
-_MEDIAN: Final = 5
-#: Distance from the picture's middle, as a share of its width, at which a blob counts a third.
-_CENTRE_SPREAD: Final = 0.3
-#: Holes up to this share of the picture are pattern, not ground.
-_MAX_HOLE: Final = 0.01
-#: A blob that ends above this share of the height hangs on the wall or stands in the sky.
-_LOWEST: Final = 0.4
-#: A disc's box is square up to this factor, and disc and blob share this much of their union.
-_DISC_ASPECT: Final = 1.35
-_DISC_OVERLAP: Final = 0.93
-_SEED: Final = 7
+def _require(spec: str, library: str, modules: tuple[str, ...]) -> None:
+    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    if missing:
+        raise UserError(
+            f"segmenter {spec!r} needs {', '.join(missing)}, which is not installed; pip install {library}, "
+            "or set FASHION_SEGMENTER=grabcut, which needs neither"
+        )
 
 
-def _shrink(rgb: Pixels, side: int) -> Pixels:
+def require_picture(rgb: Pixels) -> None:
+    """Nothing. Raises UserError for an array that is not uint8 (h, w, 3) with at least one pixel."""
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or rgb.size == 0:
+        raise UserError(f"a picture to segment is {rgb.dtype} {rgb.shape}; expected uint8 (h, w, 3)")
+
+
+def scaled_region(region: Mask, height: int, width: int) -> Mask:
+    """uint8 (height, width), 1 where the region of ones, (h, w), covers most of a pixel: a smooth outline."""
     import cv2
 
-    height, width = rgb.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return rgb
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
-def _figure(rgb: Pixels, rounds: int) -> Mask:
-    """uint8 (h, w), 1 on the figure's cloth."""
-    import cv2
-
-    height, width = rgb.shape[:2]
-    empty = np.zeros((height, width), dtype=np.uint8)
-    # The median takes bricks, plaster and noise out of the ground before its colours are learned.
-    lab = cv2.cvtColor(cv2.medianBlur(rgb, _MEDIAN), cv2.COLOR_RGB2LAB).astype(np.float32)
-    if min(height, width) < 8 or float(lab.std(axis=(0, 1)).max()) < _PLAIN:
-        return empty
-    distance, limit = _distance_from_ground(lab)
-    unlike = (distance > limit).astype(np.uint8)
-    sure = (distance > 2 * limit).astype(np.uint8) & _centre(height, width)
-    if unlike.mean() < _MIN_SHARE or int(sure.sum()) < 16:
-        return empty
-    trimap = np.where(unlike > 0, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    trimap[sure > 0] = cv2.GC_FGD
-    trimap[_border(height, width) & (unlike == 0)] = cv2.GC_BGD
-    if int((trimap == cv2.GC_BGD).sum()) < 16:
-        return empty
-    # GrabCut starts its colour models with k-means, whose random numbers are per thread: seeded for each
-    # picture.
-    cv2.setRNGSeed(_SEED)
-    models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(rgb, trimap, None, *models, rounds, cv2.GC_INIT_WITH_MASK)
-    figure = _main_blobs(np.isin(trimap, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8))
-    if not figure.any() or _is_disc(figure):
-        return empty
-    skin, chin = skin_and_chin(rgb, figure)
-    cloth = figure & (1 - skin)
-    # By outline where the face does not show: blond hair, a mask, a back.
-    head_end = chin if chin is not None else shoulder_row(figure)
-    if head_end is not None:
-        cloth[:head_end] = 0
-    cloth = _main_blobs(cv2.morphologyEx(cloth, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)))
-    return cloth if cloth.mean() >= _MIN_SHARE else empty
-
-
-def _border(height: int, width: int) -> npt.NDArray[np.bool_]:
-    """True on the top, left and right rims."""
-    rim = max(2, round(_BORDER * max(height, width)))
-    border = np.zeros((height, width), dtype=bool)
-    border[:rim] = True
-    border[:, :rim] = True
-    border[:, -rim:] = True
-    return border
-
-
-def _centre(height: int, width: int) -> Mask:
-    """1 where a figure's core may lie: a wide ellipse, open to the bottom."""
-    y = (np.arange(height)[:, None] + 0.5) / height - 0.55
-    x = (np.arange(width)[None, :] + 0.5) / width - 0.5
-    return ((x / 0.46) ** 2 + (np.where(y > 0, 0.0, y) / 0.56) ** 2 <= 1).astype(np.uint8)
-
-
-def _distance_from_ground(lab: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], float]:
-    """(h, w) distance in Lab to the nearest ground colour, and the limit above which it is unlike it."""
-    import cv2
-
-    rim = lab[_border(*lab.shape[:2])]
-    cv2.setRNGSeed(_SEED)
-    criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 0.5)
-    k = min(_GROUND_COLOURS, len(rim))
-    _, labels, centres = cv2.kmeans(np.ascontiguousarray(rim), k, None, criteria, 1, cv2.KMEANS_PP_CENTERS)
-    # A colour that few rim pixels have is a hand or a hem that reaches the border, not the ground.
-    weights = np.bincount(np.asarray(labels).ravel(), minlength=k) / len(rim)
-    ground = np.asarray(centres)[weights >= _MIN_GROUND]
-    distance = np.sqrt(((lab[:, :, None, :] - ground) ** 2).sum(axis=3)).min(axis=2)
-    at_rim = distance[_border(*lab.shape[:2])]
-    limit = max(_MIN_DISTANCE, _NOISE_FACTOR * float(np.median(at_rim)), float(np.quantile(at_rim, 0.75)))
-    return distance.astype(np.float32), limit
-
-
-def _main_blobs(mask: Mask) -> Mask:
-    """The most central large blob and those above or below it, holes filled; no rows from side to side."""
-    import cv2
-
-    height, width = mask.shape
-    # Hills, a floor, a sea run from side to side; a figure does not.
-    mask = mask.copy()
-    mask[(mask[:, :2].max(axis=1) > 0) & (mask[:, -2:].max(axis=1) > 0)] = 0
-    _, labels, stats, centroids = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    left, right = stats[:, cv2.CC_STAT_LEFT], stats[:, cv2.CC_STAT_LEFT] + stats[:, cv2.CC_STAT_WIDTH]
-    areas = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
-    areas[stats[:, cv2.CC_STAT_TOP] + stats[:, cv2.CC_STAT_HEIGHT] < _LOWEST * height] = 0
-    areas[0] = 0
-    if areas.max() <= 0:
-        return np.zeros_like(mask)
-    off_centre = np.abs(centroids[:, 0] / width - 0.5)
-    main = int(np.argmax(areas * np.exp(-((off_centre / _CENTRE_SPREAD) ** 2))))
-    in_column = (centroids[:, 0] >= left[main]) & (centroids[:, 0] <= right[main])
-    keep = (areas >= _MIN_BLOB * areas[main]) & in_column
-    kept = keep[labels].astype(np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(1 - kept, connectivity=4)
-    holes = stats[:, cv2.CC_STAT_AREA] < _MAX_HOLE * height * width
-    holes[0] = False
-    return kept | holes[labels].astype(np.uint8)
-
-
-def _is_disc(blob: Mask) -> bool:
-    """True if the blob fills the ellipse of its own box and nothing else: a plate, a clock, a sun."""
-    rows, columns = np.flatnonzero(blob.any(axis=1)), np.flatnonzero(blob.any(axis=0))
-    window = blob[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    height, width = window.shape
-    if not 1 / _DISC_ASPECT <= height / width <= _DISC_ASPECT:
-        return False
-    y = (np.arange(height)[:, None] + 0.5) / height * 2 - 1
-    x = (np.arange(width)[None, :] + 0.5) / width * 2 - 1
-    ellipse = y**2 + x**2 <= 1
-    both, either = (ellipse & (window > 0)).sum(), (ellipse | (window > 0)).sum()
-    return bool(both >= _DISC_OVERLAP * either)
+    if region.shape == (height, width):
+        return region
+    scaled = cv2.resize(region * 255, (width, height), interpolation=cv2.INTER_LINEAR)
+    return (np.asarray(scaled) > 127).astype(np.uint8)

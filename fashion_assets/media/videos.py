@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,16 @@ MAX_SECONDS: Final = 1800.0
 #: interval.
 _MAX_STEPS: Final = 1800
 
+#: Streams that the limit on pixels is given to while a file is opened: pictures, sound, subtitles, cover.
+_MAX_STREAMS: Final = 16
+
+#: Times are rounded to the container's ticks, a millisecond in WebM.
+_TICK: Final = 0.001
+
+#: Seconds by which the pictures may end before a wanted moment. Sound is often some frames longer than the
+#: pictures; a file that was cut ends earlier.
+_MAX_GAP: Final = 1.0
+
 
 def decode_video_frames(
     path: Path,
@@ -35,12 +46,13 @@ def decode_video_frames(
     max_pixels: int = MAX_PIXELS,
     max_seconds: float = MAX_SECONDS,
 ) -> list[DecodedImage]:
-    """One upright RGB frame for each of ``fractions`` of the duration, in their order.
+    """The upright RGB frame that is seen at each of ``fractions`` of the duration, in their order.
 
+    A file that does not say how long it is (recorded by a browser) is read once to its end to measure it.
     Raises MediaError if the file is no video, longer than ``max_seconds``, larger than ``max_pixels`` a
-    frame, damaged, or if PyAV is not installed.
+    frame, cut or damaged at any of the moments, or if PyAV is not installed: a video is used whole or not.
     """
-    kind = file_kind(path)
+    kind = file_kind(path, path.name)
     if kind is None or KINDS[kind][0] != "video":
         raise MediaError(f"{path.name} is {f'a {kind} file' if kind else 'of no known kind'}, not a video")
     try:
@@ -50,7 +62,16 @@ def decode_video_frames(
             f'{path.name} is a video and this installation cannot read those; run "pip install av"'
         ) from None
     try:
-        with av.open(str(path), mode="r", metadata_errors="ignore") as container:
+        with av.open(
+            str(path),
+            mode="r",
+            format=KINDS[kind][1],
+            metadata_errors="ignore",
+            # A playlist or reference inside must not make FFmpeg open anything else than files.
+            options={"protocol_whitelist": "file"},
+            # Opening decodes a first frame where the header does not tell enough.
+            stream_options=[{"max_pixels": str(max_pixels)}] * _MAX_STREAMS,
+        ) as container:
             return _frames(container, path, fractions, max_side, max_pixels, max_seconds)
     except MediaError:
         raise
@@ -72,42 +93,80 @@ def _frames(
     if not container.streams.video:
         raise MediaError(f"{path.name} holds no pictures, only sound; expected a video")
     stream = container.streams.video[0]
-    check_pixels(path.name, stream.codec_context.width, stream.codec_context.height, max_pixels)
-    seconds = _duration(container, stream)
-    if seconds is None or seconds <= 0:
+    if stream.codec_context.width < 1:
         raise MediaError(
-            f"{path.name} does not say how long it is; its header is damaged or it was cut while sent"
+            f"{path.name} starts with no readable frame of at most {max_pixels / 1e6:,.0f} million pixels; it is "
+            "damaged, or a decompression bomb"
+        )
+    check_pixels(path.name, stream.codec_context.width, stream.codec_context.height, max_pixels)
+    # Frames may be larger than the header says: FFmpeg refuses those before it makes room for them.
+    stream.codec_context.options = {"max_pixels": str(max_pixels)}
+    start = _seconds(stream.start_time, stream) or 0.0
+    seconds = _duration(container, stream) or _measured_duration(container, stream, start, max_seconds)
+    if seconds <= 0:
+        raise MediaError(
+            f"{path.name} does not say how long it is and holds no frames; its header is damaged or it was cut"
         )
     if seconds > max_seconds:
         raise MediaError(
-            f"{path.name} is {seconds / 60:.0f} minutes long; at most {max_seconds / 60:.0f} minutes are read"
+            f"{path.name} is over {max_seconds / 60:.0f} minutes long; videos of that length are not read"
         )
-    base = stream.time_base
-    start = float(stream.start_time * base) if stream.start_time is not None and base is not None else 0.0
     return [_frame_at(container, stream, path, start + f * seconds, max_side) for f in fractions]
 
 
+def _seconds(ticks: int | None, stream: Any) -> float | None:
+    return None if ticks is None or stream.time_base is None else float(ticks * stream.time_base)
+
+
 def _duration(container: InputContainer, stream: Any) -> float | None:
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return None if container.duration is None else container.duration / 1_000_000
+    own = _seconds(stream.duration, stream)
+    return own if own is not None or container.duration is None else container.duration / 1_000_000
+
+
+def _measured_duration(container: InputContainer, stream: Any, start: float, max_seconds: float) -> float:
+    """Seconds from ``start`` to the end of the last packet; infinity as soon as it is over ``max_seconds``."""
+    end = start
+    for packet in container.demux(stream):
+        at = _seconds(packet.pts, stream)
+        if at is not None:
+            end = max(end, at + (_seconds(packet.duration, stream) or 0.0))
+        if end - start > max_seconds:
+            return inf
+    return end - start
 
 
 def _frame_at(
     container: InputContainer, stream: Any, path: Path, second: float, max_side: int | None
 ) -> DecodedImage:
     container.seek(int(second / stream.time_base), stream=stream, backward=True)
-    last = None
+    seen: Any = None
     for step, frame in enumerate(container.decode(stream)):
-        last = frame
-        if (frame.time is not None and frame.time >= second) or step >= _MAX_STEPS:
+        after = frame.time is not None and frame.time > second + _TICK
+        # The one before is still on the screen: a slide show has seconds from frame to frame.
+        if seen is None or not after:
+            seen = frame
+        if after or step >= _MAX_STEPS:
             break
-    if last is None:
+    else:
+        _require_not_cut(seen, stream, path, second)
+    if seen is None or seen.is_corrupt:
         raise MediaError(f"{path.name} has no readable frame at {second:.1f} s; fetch it again")
-    scale = 1.0 if max_side is None else min(1.0, max_side / max(last.width, last.height))
-    size = max(1, round(last.width * scale)), max(1, round(last.height * scale))
-    rgb = last.to_ndarray(format="rgb24", width=size[0], height=size[1])
+    scale = 1.0 if max_side is None else min(1.0, max_side / max(seen.width, seen.height))
+    size = max(1, round(seen.width * scale)), max(1, round(seen.height * scale))
+    rgb = seen.to_ndarray(format="rgb24", width=size[0], height=size[1])
     # Phones store the turn beside the pixels, in degrees against the clock.
-    turns = round(getattr(last, "rotation", 0) / 90) % 4
-    width, height = (last.height, last.width) if turns % 2 else (last.width, last.height)
+    turns = round(getattr(seen, "rotation", 0) / 90) % 4
+    width, height = (seen.height, seen.width) if turns % 2 else (seen.width, seen.height)
     return DecodedImage(np.ascontiguousarray(np.rot90(rgb, turns), dtype=np.uint8), width, height)
+
+
+def _require_not_cut(last: Any, stream: Any, path: Path, second: float) -> None:
+    """Nothing if the file's last frame is still on the screen at ``second``; else MediaError."""
+    if last is None or last.time is None:
+        return
+    end = last.time + (_seconds(last.duration, stream) or 0.0)
+    if end + _MAX_GAP < second:
+        raise MediaError(
+            f"{path.name} is truncated: its pictures end at {end:.1f} s, before the {second:.1f} s that a frame is "
+            f"taken at; fetch it again"
+        )

@@ -26,7 +26,11 @@ def open_session(what: str, path: Path, device: str | None) -> Any:
     providers = ["CPUExecutionProvider"]
     if device != "cpu" and "CUDAExecutionProvider" in available:
         providers.insert(0, "CUDAExecutionProvider")
+    options = onnxruntime.SessionOptions()
+    # By default the threads of a session burn their cores while they wait for one another, and pictures are read on
+    # the same cores: a third of all CPU time with two threads (benchmarks/onnx_pipeline.py).
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(str(path), providers=providers)
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # ONNX Runtime's errors share no base class but this
         raise UserError(f"{what}: {path} is not an ONNX file that loads ({error})") from error

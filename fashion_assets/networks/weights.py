@@ -12,18 +12,19 @@ from fashion_assets.storage.files import file_digest
 #: person could keep, and still readable.
 DIGEST_LENGTH = 12
 
-#: Raised when the way from item to network input changes, so that old vectors are not taken for new ones.
-PREPROCESSING_VERSION = 1
-
 
 class UnloadableFiles(UserError):
     """The files of a network are not what they should be; for a hub snapshot: fetch it again."""
 
 
 def model_id_of(name: str, revision: str) -> str:
-    """``name@revision``, with the preprocessing version behind it once that is not the first."""
-    suffix = "" if PREPROCESSING_VERSION == 1 else f".p{PREPROCESSING_VERSION}"
-    return f"{name}@{revision[:DIGEST_LENGTH]}{suffix}"
+    """``name@revision``, the revision in its first digits."""
+    return f"{name}@{revision[:DIGEST_LENGTH]}"
+
+
+def with_preprocessing(model_id: str, version: int) -> str:
+    """The model id with the preprocessing version behind it (``….p2``) once that is not the first."""
+    return model_id if version == 1 else f"{model_id}.p{version}"
 
 
 def path_digest(path: Path) -> str:

@@ -42,6 +42,7 @@ from fashion_assets.posts.landed import (
 )
 from fashion_assets.posts.mapping import ColumnMapping, load_mappings, mapping_for
 from fashion_assets.posts.media_landing import land_media
+from fashion_assets.posts.media_names import readable
 from fashion_assets.posts.placement import date_rows, index_of, merge_indexes, month_of, place_rows
 from fashion_assets.posts.schemas import LEDGER
 from fashion_assets.posts.settling import (
@@ -336,7 +337,7 @@ def _record(
 
 
 def _name(path: Path, incoming: Path) -> str:
-    return path.relative_to(incoming).as_posix()
+    return readable(path.relative_to(incoming).as_posix())
 
 
 @contextmanager

@@ -24,30 +24,19 @@ from fashion_assets.posts.landed import (
     write_media_manifest,
     write_media_seen,
 )
+from fashion_assets.posts.media_names import readable, suffix_of
 from fashion_assets.posts.schemas import MEDIA_MANIFEST, MEDIA_SEEN
 from fashion_assets.posts.settling import Stamp
 from fashion_assets.storage.errors import UserError
 
-PICTURE_SUFFIXES = (
-    ".jpg",
-    ".jpeg",
-    ".png",
-    ".webp",
-    ".gif",
-    ".bmp",
-    ".avif",
-    ".heic",
-    ".heif",
-    ".tif",
-    ".tiff",
-)
-VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".webm", ".avi", ".mkv")
-
 #: A post's video has at most some hundred MB; a member beyond this is a mistake or a trap.
 MAX_MEDIA_BYTES = 4 << 30
 
-# First bytes of the kinds that crawlers save without a suffix.
-_MAGIC = ((b"\xff\xd8\xff", ".jpg"), (b"\x89PNG\r\n\x1a\n", ".png"), (b"GIF8", ".gif"))
+#: Media are compressed already, so an archive of them unpacks to little more than its own size. Members beyond
+#: this many times that size (or beyond the floor, for small archives) would only fill the disk.
+MAX_EXPANSION = 100
+MIN_UNPACKED = 64 << 20
+
 _CHUNK = 1 << 20
 #: Waiting, not computing: more threads than cores.
 _SYNC_THREADS = 16
@@ -73,7 +62,7 @@ def land_media(
     """
     book = _Book(lake, salt, mask)
     for path in candidates:
-        relative = path.relative_to(incoming).as_posix()
+        relative = readable(path.relative_to(incoming).as_posix())
         stamp = Stamp.of(path)
         if path.is_symlink():
             parts = PurePosixPath(relative).parts[1:]
@@ -123,30 +112,38 @@ def _land_archive(path: Path, relative: str, stamp: Stamp, book: _Book) -> None:
         with open_zip(path) as archive:
             members = list(zip_members(archive, MAX_MEDIA_BYTES))
             skip = _folders_around(members)
+            room = max(MIN_UNPACKED, MAX_EXPANSION * stamp.n_bytes)
+            taken: set[str] = set()
             for member in members:
                 parts = PurePosixPath(member.name).parts[skip:]
                 place = f"{relative}/{member.name}"
-                if member.reason and (
-                    len(parts) < 2 or ".." in parts or PurePosixPath(member.name).is_absolute()
+                name, entry = "_".join(parts[1:]), member.entry
+                reason = member.reason
+                if reason is None and entry.file_size > room:
+                    reason = (
+                        f"{place} unpacks to {entry.file_size:,} bytes, more than an archive of "
+                        f"{stamp.n_bytes:,} bytes is allowed; it may be a bomb. Put the file itself there."
+                    )
+                if reason and (
+                    len(parts) < 2
+                    or ".." in parts
+                    or PurePosixPath(member.name).is_absolute()
+                    # The picture of this name came in; a refusal in the manifest would take its place.
+                    or member.name in taken
                 ):
-                    book.result.refused[place] = f"{relative}: {member.reason}"
-                elif member.reason:
-                    book.refuse(parts[0], "_".join(parts[1:]), place, member.reason)
+                    book.result.refused[place] = f"{relative}: {reason}"
+                elif reason:
+                    book.refuse(parts[0], name, place, reason)
                 elif len(parts) < 2:
                     book.result.refused[place] = (
                         f"{place} lies in no post's folder; expected <post_id>/{member.name}."
                     )
                 else:
-                    entry = member.entry
-                    book.take(
-                        parts[0],
-                        "_".join(parts[1:]),
-                        relative,
-                        member.name,
-                        entry.file_size,
-                        f"crc:{entry.CRC:08x}",
-                        partial(archive.open, entry),
-                    )
+                    room -= entry.file_size
+                    taken.add(member.name)
+                    stamped = f"crc:{entry.CRC:08x}"
+                    opened = partial(archive.open, entry)
+                    book.take(parts[0], name, relative, member.name, entry.file_size, stamped, opened)
     except UserError as fault:
         book.result.refused[relative] = f"{relative} was refused: {fault}."
         return
@@ -239,7 +236,7 @@ class _Book:
         ) as fault:
             self.refuse(post_id, name, place, f"{place} is damaged ({fault}); copy it again.")
             return
-        suffix = _suffix(name, head)
+        suffix = suffix_of(name, head)
         reason = None
         if read_bytes == 0:
             reason = f"{place} is empty (0 bytes); crawl it again."
@@ -318,15 +315,3 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _suffix(name: str, head: bytes) -> str | None:
-    """The suffix of a media file: the name's, else what its first bytes say, else None."""
-    suffix = PurePosixPath(name).suffix.lower()
-    if suffix in PICTURE_SUFFIXES or suffix in VIDEO_SUFFIXES:
-        return suffix
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return ".webp"
-    if head[4:8] == b"ftyp":
-        return ".mp4"
-    return next((kind for magic, kind in _MAGIC if head.startswith(magic)), None)

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+import logging
+import zipfile
+import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from fashion_assets.encoders.cache import EmbeddingCache
 from fashion_assets.encoders.content import content_hashes
-from fashion_assets.products.pictures import open_product_images
+from fashion_assets.encoders.pictures import PackedPicture
+from fashion_assets.media.decoding import DECODING
+from fashion_assets.media.errors import MediaError
+from fashion_assets.products.pictures import ProductImages, nameless, open_product_images
 from fashion_assets.products.vectors import ProductVectors, join_vectors
 
 if TYPE_CHECKING:
     from fashion_assets.encoders.protocol import Encoder
 
-#: Product pictures are decoded to at most this long side; the encoders take 224 or less.
-LONG_SIDE = 256
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EmbeddedProducts:
+    """``vectors`` and how they came: texts and pictures ``new``, ``reused``, and pictures ``unreadable``."""
+
+    vectors: ProductVectors
+    new: int
+    reused: int
+    unreadable: int
 
 
 def embed_products(
@@ -30,9 +43,9 @@ def embed_products(
     text_encoder: Encoder,
     image_encoder: Encoder,
     cache: EmbeddingCache,
-) -> tuple[ProductVectors, int, int]:
-    """(vectors of ``products`` in order, newly encoded, reused); a product without picture or text has zeros
-    there.
+) -> EmbeddedProducts:
+    """The vectors of ``products`` in order; a product without picture or text has zeros there, and so has one whose
+    picture cannot be read, with a warning that says why.
 
     ``folder`` holds the pictures that ``image_path`` names, loose or in a zip.
     """
@@ -41,13 +54,14 @@ def embed_products(
     encoded_texts = cache.encode_missing(text_encoder, content_hashes(texts), texts)
     shown = np.flatnonzero(products["image_path"].notna().to_numpy())
     paths = products["image_path"].iloc[shown].tolist()
-    hashes = content_hashes([f"product:{digest}" for digest in products["image_digest"].iloc[shown]])
+    # The decoding counts as well as the file: other pixels are another picture to an encoder.
+    digests = products["image_digest"].iloc[shown]
+    hashes = content_hashes([f"product:{digest}:decoding {DECODING}" for digest in digests])
     with open_product_images(folder) as images:
-
-        def decode(indices: Sequence[int]) -> list[npt.NDArray[np.uint8]]:
-            return [_decode(images.read(paths[index])) for index in indices]
-
-        encoded_images = cache.encode_missing(image_encoder, hashes, decode)
+        packed = [_packed(images, path) for path in paths]
+        encoded_images = cache.encode_missing(image_encoder, hashes, packed)
+    for index, reason in encoded_images.refused.items():
+        logger.warning("product %s goes without its picture %s: %s", ids[shown[index]], paths[index], reason)
     pictures = np.zeros((len(ids), encoded_images.vectors.shape[1]), np.float32)
     pictures[shown] = encoded_images.vectors
     vectors = join_vectors(
@@ -57,14 +71,20 @@ def embed_products(
         image_model_id=image_encoder.model_id,
         text_model_id=text_encoder.model_id,
     )
-    return vectors, encoded_texts.new + encoded_images.new, encoded_texts.reused + encoded_images.reused
+    return EmbeddedProducts(
+        vectors,
+        encoded_texts.new + encoded_images.new,
+        encoded_texts.reused + encoded_images.reused,
+        len(encoded_images.refused),
+    )
 
 
-def _decode(content: bytes) -> npt.NDArray[np.uint8]:
-    from PIL import Image
+def _packed(images: ProductImages, path: str) -> PackedPicture:
+    def read() -> bytes:
+        try:
+            return images.read(path)
+        except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
+            # RuntimeError: the entry is encrypted; NotImplementedError: a compression zipfile does not know.
+            raise MediaError(f"the picture {path} cannot be read ({error}); put a good copy there") from error
 
-    with Image.open(io.BytesIO(content)) as picture:
-        picture.draft("RGB", (LONG_SIDE, LONG_SIDE))
-        rgb = picture.convert("RGB")
-        rgb.thumbnail((LONG_SIDE, LONG_SIDE))
-        return np.asarray(rgb)
+    return PackedPicture(nameless(path), read)

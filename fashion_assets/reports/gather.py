@@ -34,8 +34,12 @@ def gather_monthly_report(
     min_garment_share: float,
     generated_at: datetime,
     provenance: Mapping[str, str],
+    blank_faces: bool = True,
 ) -> MonthlyReportData:
     """What the page of ``month`` shows.
+
+    With ``blank_faces`` a picture is shown as its garment alone, whatever was cut out for the encoder: all above,
+    below and beside the garment mask is blank. Without it, person crops are published as they are, faces and all.
 
     ``tables`` holds the month's ``raw_posts``, ``cleaned_posts``, ``quarantined_posts``, ``post_images``,
     ``garment_images``, ``fashion_keywords`` and ``style_profiles``; ``history`` the profiles of every month up to it.
@@ -53,6 +57,9 @@ def gather_monthly_report(
         garment_threshold=min_garment_share,
     )
     top = profiles.sort_values(["share", "style_id"], ascending=[False, True]).head(TOP_STYLES)
+    shown = dict(
+        zip(garments["image_id"], garments["garment_path" if blank_faces else "crop_path"], strict=True)
+    )
     texts = dict(zip(tables["cleaned_posts"]["post_id"], tables["cleaned_posts"]["text"], strict=True))
     return MonthlyReportData(
         month=month,
@@ -65,7 +72,7 @@ def gather_monthly_report(
         chosen_k=chosen_k,
         k_reason=k_reason,
         pictures={
-            style: _thumbs(images_of_style, garments, crops_root)
+            style: _thumbs(images_of_style, shown, crops_root)
             for style, images_of_style in zip(top["style_id"], top["representative_images"], strict=True)
         },
         posts={
@@ -78,8 +85,7 @@ def gather_monthly_report(
     )
 
 
-def _thumbs(image_ids: Sequence[str], garments: pd.DataFrame, crops_root: Path) -> list[Thumb]:
-    crops = dict(zip(garments["image_id"], garments["crop_path"], strict=True))
+def _thumbs(image_ids: Sequence[str], crops: Mapping[str, str | None], crops_root: Path) -> list[Thumb]:
     tiles = []
     for image_id in list(image_ids)[:PICTURES_PER_STYLE]:
         path = crops.get(image_id)

@@ -1,8 +1,9 @@
 """Pictures for publication: small JPEG tiles of garments, or a neutral tile where there is none.
 
-A page must never show a face. Crops of the media package hold garment pixels only (transparent elsewhere)
-and are laid on a plain ground. A whole picture is taken only together with its garment mask, everything
-above the garment is blanked, and the tile shows the garment's surroundings no further than a small margin.
+A page must never show a face. The media package's garment crops hold garment pixels only (transparent elsewhere)
+and are laid on a plain ground; its person crops hold faces, and a report takes them only where that is asked for
+(`gather`'s `blank_faces=False`). A whole picture is taken only together with its garment mask, everything above
+the garment is blanked, and the tile shows the garment's surroundings no further than a small margin.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ pictures (`profiles.py`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -139,11 +140,14 @@ def fit_style_model(
     text_dim: int,
     previous: StyleModel | None = None,
     params: StyleParams | None = None,
+    copies: Mapping[str, str] | None = None,
 ) -> StyleModel:
     """The styles of a window of `multimodal_embeddings` as of `month`, with the ids of `previous` where they
     go on.
 
-    Fitted on posts with both modalities if they are at least `min_multimodal_share` of all that have any,
+    Of posts that show the same pictures (`copies`: post -> the post that stands for it, see
+    `media.copies.copied_posts`) one is fitted on, unless the fit looks at texts alone; `assign_styles` counts them
+    all. Fitted on posts with both modalities if they are at least `min_multimodal_share` of all that have any,
     else on text or on images, whichever more posts have; `.modality` says which. The same posts in any order,
     the same `previous` and the same parameters give the same model. A window of few or identical posts gives
     one style, an empty one none, and `k_reason` says so. Raises UserError for mixed encoders, wrong widths,
@@ -155,6 +159,8 @@ def fit_style_model(
         _same_space(previous, posts)
     modality = choose_modality(posts, params.min_multimodal_share)
     usable = np.flatnonzero(posts.having(modality))
+    if modality != "text":
+        usable = _standing(usable, posts, copies or {})
     if not len(usable):
         return _without_posts(month, posts, modality, previous, params)
     fit_rows = stratified_rows(posts.months, usable, params.max_fit_rows, params.seed)
@@ -211,6 +217,15 @@ def fit_style_model(
         previous_month=previous.month if previous is not None else None,
         seed=params.seed,
     )
+
+
+def _standing(rows: npt.NDArray[np.intp], posts: Posts, copies: Mapping[str, str]) -> npt.NDArray[np.intp]:
+    """The rows without those whose pictures an earlier one of them shows."""
+    first: dict[str, int] = {}
+    for row in rows.tolist():
+        post_id = posts.post_ids[row]
+        first.setdefault(copies.get(post_id, post_id), row)
+    return np.fromiter(first.values(), dtype=np.intp, count=len(first))
 
 
 def assign_styles(model: StyleModel, table: pa.Table, month: str) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import datetime
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -75,13 +76,36 @@ def test_tables_with_a_schema_show_their_columns(specs: dict[str, dg.AssetSpec])
     assert {"post_id", "month", "author", "text", "tags"} <= {column.name for column in columns}
 
 
-def test_a_setting_changes_the_version_of_what_depends_on_it_and_no_other() -> None:
-    def versions(**values: object) -> dict[str, str | None]:
-        graph = build_definitions(Settings(**values)).resolve_all_asset_specs()
-        return {spec.key.to_user_string(): spec.code_version for spec in graph}
+def changed(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
+    """The assets whose code version differs between two sets of settings."""
+    one, other = (
+        {
+            spec.key.to_user_string(): spec.code_version
+            for spec in build_definitions(Settings(**values)).resolve_all_asset_specs()
+        }
+        for values in (before, after)
+    )
+    return {name for name in one if one[name] != other[name]}
 
-    before, after = versions(), versions(min_garment_share=0.1)
-    assert {name for name in before if before[name] != after[name]} == {"garment_images"}
+
+def test_a_setting_changes_the_version_of_what_depends_on_it_and_no_other() -> None:
+    assert changed({}, {"min_garment_share": 0.1}) == {"garment_images"}
+    # Styles are pinned; those that were fitted on other crops must not be given these.
+    assert changed({}, {"crop": "person"}) == {"garment_images", "style_model"}
+
+
+def test_precision_counts_where_a_network_computes() -> None:
+    half = {"precision": "float16"}
+    assert not changed({}, half)
+    with_network = {"image_encoder": "timm:x"}
+    of_pictures = {"image_embeddings", "multimodal_embeddings", "style_model", "product_embeddings"}
+    assert changed(with_network, with_network | half) == of_pictures
+
+
+def test_where_and_how_fast_changes_no_version() -> None:
+    network = {"image_encoder": "timm:x", "text_encoder": "st:y"}
+    ways = {"engine": "ray", "ray_encoders": 3, "gpu_pool": 3, "torch_compile": True}
+    assert not changed(network, network | ways)
 
 
 def test_monthly_checks_carry_their_partitions() -> None:
@@ -92,6 +116,12 @@ def test_monthly_checks_carry_their_partitions() -> None:
         assert spec.partitions_def == MONTHS, spec.name
     blocking = {spec.name for spec in specs if spec.blocking}
     assert "kept_and_quarantined_add_up" in blocking and "quarantine_rate" not in blocking
+    of_one_model = {
+        "text_embeddings_one_model",
+        "image_embeddings_one_model",
+        "one_model_in_the_style_window",
+    }
+    assert of_one_model <= blocking
 
 
 def test_only_one_step_at_a_time_writes_the_warehouse(specs: dict[str, dg.AssetSpec]) -> None:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fashion_assets.encoders.cache import EmbeddingCache
-from fashion_assets.encoders.protocol import Modality
+from fashion_assets.encoders.protocol import Items, Modality, ShardingEncoder
 from fashion_assets.storage.errors import UserError
 
 
@@ -30,7 +30,7 @@ class CountingEncoder:
         self.fail_at = fail_at
         self.seen: list[str] = []
 
-    def encode(self, items: Sequence[Any]) -> npt.NDArray[np.float32]:
+    def encode(self, items: Sequence[Any], refused: dict[int, str] | None = None) -> npt.NDArray[np.float32]:
         if self.fail_at is not None and len(self.seen) >= self.fail_at:
             raise KeyboardInterrupt
         self.seen.extend(items)
@@ -95,6 +95,34 @@ def test_a_killed_run_loses_the_shard_in_flight_only(tmp_path: Path) -> None:
     assert (result.new, result.reused) == (4, 6)
 
 
+def test_a_process_killed_while_it_encodes_loses_one_shard(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path;"
+        "from fashion_assets_tests.unit.test_encoders_cache import CountingEncoder, EmbeddingCache, TEXTS\n"
+        "class Slow(CountingEncoder):\n"
+        "    def encode(self, items, refused=None):\n"
+        "        rows = super().encode(items)\n"
+        "        if len(self.seen) > 6:\n"
+        "            print('in the third shard', flush=True); time.sleep(600)\n"
+        "        return rows\n"
+        "EmbeddingCache(Path(sys.argv[1]), shard_rows=3).encode_missing(Slow(), TEXTS, TEXTS)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "in the third shard\n"
+        writer.kill()
+    encoder = CountingEncoder()
+    result = EmbeddingCache(tmp_path, shard_rows=3).encode_missing(encoder, TEXTS, TEXTS)
+    assert encoder.seen == TEXTS[6:]
+    assert (result.new, result.reused) == (4, 6)
+    np.testing.assert_array_equal(result.vectors, CountingEncoder().encode(TEXTS))
+
+
 def test_two_processes_write_at_the_same_time(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path;"
@@ -115,9 +143,77 @@ def test_two_processes_write_at_the_same_time(tmp_path: Path) -> None:
     np.testing.assert_array_equal(result.vectors, CountingEncoder().encode(texts))
 
 
+class RefusingEncoder(CountingEncoder):
+    """Refuses what ends in "!"."""
+
+    def encode(self, items: Sequence[Any], refused: dict[int, str] | None = None) -> npt.NDArray[np.float32]:
+        rows = super().encode(items)
+        for number, item in enumerate(items):
+            if item.endswith("!"):
+                assert refused is not None
+                refused[number] = f"{item} is broken"
+                rows[number] = 0
+        return rows
+
+
+class ShardWriter(RefusingEncoder):
+    """Writes its own shards, as an engine of other processes does; ``loses`` one vector on the way."""
+
+    def __init__(self, loses: str = "") -> None:
+        super().__init__()
+        self.loses = loses
+
+    def encode_shards(
+        self, root: Path, shard_rows: int, hashes: Sequence[str], items: Items
+    ) -> dict[str, str]:
+        refused: dict[int, str] = {}
+        chosen = list(items(list(range(len(hashes)))) if callable(items) else items)
+        rows = self.encode(chosen, refused)
+        kept = [row for row in range(len(hashes)) if row not in refused and hashes[row] != self.loses]
+        cache = EmbeddingCache(root, shard_rows=shard_rows)
+        for start in range(0, len(kept), shard_rows):
+            part = kept[start : start + shard_rows]
+            cache.store(self.model_id, [hashes[row] for row in part], rows[part])
+        return {hashes[row]: reason for row, reason in refused.items()}
+
+
+@pytest.mark.parametrize("make", [RefusingEncoder, ShardWriter])
+@pytest.mark.parametrize("fetched", [False, True])
+def test_refused_items_are_told_not_kept_and_tried_again(
+    tmp_path: Path, make: type[RefusingEncoder], fetched: bool
+) -> None:
+    texts = ["a", "b!", "c", "d!", "b!", "a", "e"]
+    items: Items = (lambda indices: [texts[index] for index in indices]) if fetched else texts
+    cache, encoder = EmbeddingCache(tmp_path, shard_rows=2), make()
+    assert isinstance(encoder, ShardingEncoder) == (make is ShardWriter)
+    result = cache.encode_missing(encoder, texts, items)
+    assert result.refused == {1: "b! is broken", 3: "d! is broken", 4: "b! is broken"}
+    assert (result.new, result.reused) == (3, 1)
+    expected = CountingEncoder().encode(texts)
+    expected[[1, 3, 4]] = 0
+    np.testing.assert_array_equal(result.vectors, expected)
+    assert cache.lookup(encoder, texts)[1].tolist() == [True, False, True, False, False, True, True]
+    encoder.seen.clear()
+    again = cache.encode_missing(encoder, texts, items)
+    assert encoder.seen == ["b!", "d!"]
+    assert (again.new, again.reused, again.refused) == (0, 4, result.refused)
+    if make is ShardWriter:
+        return
+    only_bad = EmbeddingCache(tmp_path / "other").encode_missing(encoder, ["b!"], ["b!"])
+    assert (only_bad.new, only_bad.reused, len(only_bad.refused)) == (0, 0, 1)
+    assert not list((tmp_path / "other").rglob("*.parquet"))
+
+
+def test_a_vector_that_workers_lost_is_not_taken_for_zeros(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"left 1 of 3 items without a vector .* number 1 \(content hash b\)"):
+        EmbeddingCache(tmp_path).encode_missing(ShardWriter(loses="b"), ["a", "b", "c"], ["a", "b", "c"])
+
+
 def test_bad_vectors_name_the_item_and_are_not_kept(tmp_path: Path) -> None:
     class Broken(CountingEncoder):
-        def encode(self, items: Sequence[Any]) -> npt.NDArray[np.float32]:
+        def encode(
+            self, items: Sequence[Any], refused: dict[int, str] | None = None
+        ) -> npt.NDArray[np.float32]:
             rows = super().encode(items)
             rows[[item == "bad" for item in items], 0] = np.nan
             return rows
@@ -129,7 +225,9 @@ def test_bad_vectors_name_the_item_and_are_not_kept(tmp_path: Path) -> None:
     assert found.tolist() == [True, True, False, False, True]
 
     class Narrow(CountingEncoder):
-        def encode(self, items: Sequence[Any]) -> npt.NDArray[np.float32]:
+        def encode(
+            self, items: Sequence[Any], refused: dict[int, str] | None = None
+        ) -> npt.NDArray[np.float32]:
             return super().encode(items)[:, :2]
 
     with pytest.raises(UserError, match=r"expected \(1, 3\)"):

@@ -5,116 +5,26 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from fashion_assets.encoders import load_encoder
 from fashion_assets.encoders.protocol import Encoder
 from fashion_assets.storage.errors import UserError
-
-TEXTS = ["法式碎花连衣裙", "西装", "冬天的羽绒服和围巾很暖和", "", "裙", "通勤穿搭 ootd"]
-CHARACTERS = [*sorted(set("".join(TEXTS)) - {" "}), "衣"]
-
-
-def write_vocabulary(folder: Path) -> None:
-    """A WordPiece tokenizer of single characters, as the Chinese BERTs have it."""
-    from transformers import BertTokenizer
-
-    folder.mkdir(parents=True, exist_ok=True)
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys(CHARACTERS)]
-    (folder / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
-    BertTokenizer(str(folder / "vocab.txt"), model_max_length=32).save_pretrained(str(folder))
-
-
-def tiny_bert(folder: Path) -> Path:
-    import torch
-    from transformers import BertConfig, BertModel
-
-    torch.manual_seed(0)
-    write_vocabulary(folder)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
-    BertModel(BertConfig(vocab_size=64, max_position_embeddings=32, **sizes)).save_pretrained(str(folder))
-    return folder
-
-
-def tiny_sentence_transformer(folder: Path) -> Path:
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Pooling, Transformer
-
-    word = Transformer(str(tiny_bert(folder.parent / "bert-inside")))
-    SentenceTransformer(modules=[word, Pooling(16, pooling_mode="mean")], device="cpu").save(str(folder))
-    return folder
-
-
-def tiny_chinese_clip(folder: Path) -> Path:
-    import torch
-    from transformers import ChineseCLIPConfig, ChineseCLIPImageProcessor, ChineseCLIPModel
-
-    torch.manual_seed(0)
-    write_vocabulary(folder)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
-    config = ChineseCLIPConfig(
-        text_config={"vocab_size": 64, "max_position_embeddings": 32, **sizes},
-        vision_config={"image_size": 32, "patch_size": 8, **sizes},
-        projection_dim=12,
-    )
-    ChineseCLIPModel(config).save_pretrained(str(folder))
-    size = {"height": 32, "width": 32}
-    ChineseCLIPImageProcessor(size=size, crop_size=size, do_center_crop=False).save_pretrained(str(folder))
-    return folder
-
-
-OPEN_CLIP_CONFIG = {
-    "embed_dim": 12,
-    "vision_cfg": {"image_size": 32, "layers": 2, "width": 16, "head_width": 8, "patch_size": 8},
-    "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 2},
-}
-
-
-def tiny_open_clip(folder: Path) -> Path:
-    import open_clip
-    import torch
-    from safetensors.torch import save_file
-
-    torch.manual_seed(0)
-    folder.mkdir(parents=True)
-    (folder / "tiny-clip.json").write_text(json.dumps(OPEN_CLIP_CONFIG))
-    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": OPEN_CLIP_CONFIG}))
-    open_clip.add_model_config(folder / "tiny-clip.json")
-    model = open_clip.create_model("tiny-clip")
-    save_file(
-        {name: tensor.contiguous() for name, tensor in model.state_dict().items()},
-        folder / "tiny.safetensors",
-    )
-    return folder
-
-
-def tiny_timm(file: Path, drop: str | None = None) -> Path:
-    import timm
-    import torch
-    from safetensors.torch import save_file
-
-    torch.manual_seed(5)
-    state = timm.create_model("test_vit", pretrained=False, num_classes=10).state_dict()
-    save_file({name: tensor for name, tensor in state.items() if drop is None or drop not in name}, file)
-    return file
-
-
-def pictures(folder: Path) -> list[Any]:
-    """RGB and RGBA arrays of several sizes and a JPEG file."""
-    generator = np.random.default_rng(0)
-    arrays: list[Any] = [
-        generator.integers(0, 256, size=(height, width, channels), dtype=np.uint8)
-        for height, width, channels in ((40, 30, 3), (20, 50, 4), (64, 64, 3), (33, 47, 3))
-    ]
-    folder.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(arrays[0]).resize((90, 120)).save(folder / "shop.jpg")
-    return [*arrays, folder / "shop.jpg"]
+from fashion_assets_tests.unit.tiny_networks import (
+    TEXTS,
+    pictures,
+    tiny_bert,
+    tiny_chinese_clip,
+    tiny_open_clip,
+    tiny_qwen3_embedding,
+    tiny_sentence_transformer,
+    tiny_timm,
+)
 
 
 def check_promises(spec: str, items: list[Any], models_dir: Path, empty: int | None = None) -> Encoder:
@@ -161,13 +71,6 @@ def test_sentence_transformers_give_what_their_own_encode_gives(tmp_path: Path) 
     np.testing.assert_allclose(ours, expected, atol=1e-5)
 
 
-def test_bfloat16_is_float32_without_a_gpu_and_its_model_id_says_so(tmp_path: Path) -> None:
-    folder = tiny_sentence_transformer(tmp_path / "tiny-st")
-    full, half = (load_encoder(f"{kind}:{folder}", device="cpu") for kind in ("st", "st-bf16"))
-    assert full.model_id == half.model_id
-    np.testing.assert_array_equal(full.encode(TEXTS), half.encode(TEXTS))
-
-
 def test_bert_is_the_mean_over_real_tokens(tmp_path: Path) -> None:
     import torch
     from transformers import AutoModel, AutoTokenizer
@@ -182,6 +85,24 @@ def test_bert_is_the_mean_over_real_tokens(tmp_path: Path) -> None:
         )
     np.testing.assert_allclose(encoder.encode([TEXTS[0]])[0], mean / np.linalg.norm(mean), atol=1e-5)
     assert np.linalg.norm(encoder.encode(["裙" * 500])) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_decoder_keeps_its_pooling_padding_and_prompts(tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    folder = tiny_qwen3_embedding(tmp_path / "tiny-qwen3")
+    # Rows must not depend on the padding, which lies before the texts and so moves their positions.
+    encoder = check_promises("st:tiny-qwen3", TEXTS, tmp_path, empty=3)
+    own = SentenceTransformer(str(folder), device="cpu")
+    assert own.tokenizer.padding_side == "left"
+    texts = [text for text in TEXTS if text]
+    np.testing.assert_allclose(encoder.encode(texts), own.encode_document(texts), atol=1e-5)
+    assert np.abs(encoder.encode(texts) - own.encode_query(texts)).max() > 0.01, "posts are no queries"
+    # What is longer than the limit is cut, and still ends in the token that is pooled.
+    long = ["裙西装" * 500, "裙西装" * 600]
+    first, second = encoder.encode(long)
+    np.testing.assert_allclose(first, second, atol=1e-5)
+    assert own.preprocess(long[:1])["input_ids"][0, -1] == own.tokenizer.eos_token_id
 
 
 def test_chinese_clip_has_both_towers(tmp_path: Path) -> None:
@@ -216,6 +137,38 @@ def test_timm_with_weights_of_a_file(tmp_path: Path) -> None:
     tiny_timm(tmp_path / "partial.safetensors", drop="blocks.0.attn.qkv")
     with pytest.raises(UserError, match=r"no weights for blocks\.0\.attn\.qkv\.weight"):
         load_encoder("timm:test_vit/partial.safetensors", models_dir=tmp_path)
+
+
+@pytest.fixture
+def tiny_beit() -> Iterator[str]:
+    """The name of a small BEiT among timm's networks, whose own smallest has 86 million parameters."""
+    from timm.models import beit, register_model
+    from timm.models._registry import _model_entrypoints
+
+    def beit_tiny_made_for_tests(pretrained: bool = False, **kwargs: Any) -> Any:
+        sizes = {"img_size": 32, "patch_size": 8, "embed_dim": 32, "depth": 2, "num_heads": 2}
+        return beit._create_beit("beit_tiny_made_for_tests", pretrained=pretrained, **{**sizes, **kwargs})
+
+    beit_tiny_made_for_tests.__module__ = beit.__name__
+    beit.default_cfgs["beit_tiny_made_for_tests"] = beit._cfg(input_size=(3, 32, 32))
+    yield register_model(beit_tiny_made_for_tests).__name__
+    del beit.default_cfgs["beit_tiny_made_for_tests"], _model_entrypoints["beit_tiny_made_for_tests"]
+
+
+def test_beit(tiny_beit: str, tmp_path: Path) -> None:
+    tiny_timm(tmp_path / "weights.safetensors", tiny_beit)
+    encoder = check_promises(f"timm:{tiny_beit}/weights.safetensors", pictures(tmp_path), tmp_path)
+    assert (encoder.modality, encoder.dim) == ("image", 32)
+
+
+def test_efficientnet_v2(tmp_path: Path) -> None:
+    tiny_timm(tmp_path / "weights.safetensors", "tf_efficientnetv2_b0")
+    encoder: Any = load_encoder(
+        "timm:tf_efficientnetv2_b0/weights.safetensors", models_dir=tmp_path, device="cpu", batch_size=2
+    )
+    rows = encoder.encode(pictures(tmp_path))
+    assert (encoder.modality, encoder.dim) == ("image", 1280)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
 
 
 def test_missing_weights_of_transformers_are_refused(tmp_path: Path) -> None:

@@ -11,9 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from fashion_assets.encoders import load_encoder
-from fashion_assets.encoders.onnx_networks import fit_picture
+from fashion_assets.encoders import pictures as picture_items
+from fashion_assets.encoders.cache import EmbeddingCache
+from fashion_assets.encoders.onnx_networks import fit_picture, scaled_batch
+from fashion_assets.media.decoding import decode_cut_out
 from fashion_assets.storage.errors import UserError
 
 
@@ -122,8 +126,45 @@ def test_unclear_or_broken_networks_are_said(tmp_path: Path) -> None:
     (tmp_path / "junk.onnx").write_bytes(b"junk")
     with pytest.raises(UserError, match="not an ONNX file"):
         load_encoder(f"onnx:{tmp_path / 'junk.onnx'}")
-    with pytest.raises(UserError, match="does not exist"):
+    with pytest.raises(UserError, match=r"none\.jpg is not there"):
         load_encoder(f"onnx:{path}#left").encode([tmp_path / "none.jpg"])
+
+
+def test_a_month_that_is_run_again_decodes_and_encodes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [tmp_path / f"{number}.png" for number in range(9)]
+    for number, file in enumerate(files):
+        Image.fromarray(np.full((4, 4, 3), number * 20, np.uint8)).save(file)
+    files[4].write_bytes(b"\x89PNG cut")
+    decoded: list[Path] = []
+
+    def counting(path: Path, **options: Any) -> Any:
+        decoded.append(path)
+        return decode_cut_out(path, **options)
+
+    monkeypatch.setattr(picture_items, "decode_cut_out", counting)
+    encoder = load_encoder(f"onnx:{tiny_network(tmp_path / 'net.onnx')}", batch_size=2)
+    hashes = [file.name for file in files]
+    first = EmbeddingCache(tmp_path / "cache", shard_rows=4).encode_missing(encoder, hashes, files)
+    assert sorted(decoded) == files
+    assert (first.new, first.reused, list(first.refused)) == (8, 0, [4])
+    assert np.linalg.norm(first.vectors, axis=1).round(4).tolist() == [1, 1, 1, 1, 0, 1, 1, 1, 1]
+    decoded.clear()
+    monkeypatch.setattr(type(encoder), "encode", lambda *_: pytest.fail("encoded again"))
+    del files[4], hashes[4]
+    again = EmbeddingCache(tmp_path / "cache").encode_missing(encoder, hashes, files)
+    assert (again.new, again.reused, decoded) == (0, 8, [])
+    np.testing.assert_array_equal(again.vectors, np.delete(first.vectors, 4, axis=0))
+
+
+def test_scaling_is_the_arithmetic_that_it_stands_for() -> None:
+    generator = np.random.default_rng(5)
+    rgb = [generator.integers(0, 256, (7, 5, 3), dtype=np.uint8) for _ in range(3)]
+    mean, std = np.array([1, 128, 200.5]), np.array([128, 3, 0.25])
+    table = ((np.arange(256)[:, None] - mean) / std).astype(np.float32)
+    expected = ((np.stack(rgb) - mean) / std).transpose(0, 3, 1, 2)
+    np.testing.assert_allclose(scaled_batch(rgb, table), expected, rtol=1e-6)
 
 
 @given(

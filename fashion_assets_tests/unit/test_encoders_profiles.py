@@ -26,6 +26,7 @@ def test_the_default_needs_no_download() -> None:
     settings = Settings()
     assert settings.profile == DEFAULT_PROFILE == "local"
     assert (settings.text_encoder, settings.image_encoder) == ("local:cbow", "local:visual")
+    assert settings.precision == "float32"
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -54,6 +55,14 @@ def test_a_profile_changes_the_versions_of_what_depends_on_it() -> None:
     assert code_version("image_embeddings", local) == code_version(
         "image_embeddings", Settings(profile="gpu", **same)
     )
+
+
+def test_16_bits_are_for_the_gpu_alone() -> None:
+    assert {name: profile.precision for name, profile in PROFILES.items()} == {
+        "local": "float32",
+        "cpu": "float32",
+        "gpu": "bfloat16",
+    }
 
 
 def test_an_unknown_profile_is_a_sentence() -> None:

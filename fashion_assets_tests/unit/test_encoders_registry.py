@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from fashion_assets.encoders import encoder_specs, load_encoder, registry
 from fashion_assets.encoders.batches import BatchRunner, is_out_of_memory
-from fashion_assets.encoders.pictures import picture_on_white
 from fashion_assets.networks import hub
 from fashion_assets.networks.hub import HubSnapshot, load_from_hub
 from fashion_assets.networks.weights import UnloadableFiles
@@ -22,7 +20,7 @@ from fashion_assets.storage.errors import UserError
 
 def test_every_kind_of_the_design_is_listed() -> None:
     kinds = {entry.kind: entry for entry in encoder_specs()}
-    assert set(kinds) == {"local:cbow", "local:visual", "st", "st-bf16", "open_clip", "timm", "hf", "onnx"}
+    assert set(kinds) == {"local:cbow", "local:visual", "st", "open_clip", "timm", "hf", "onnx"}
     assert all(entry.usable for entry in kinds.values())
 
 
@@ -132,31 +130,6 @@ def test_an_absent_device_is_said(tmp_path: Path) -> None:
     assert pick_device(None) in {"cpu", "cuda"}
     with pytest.raises(UserError, match="cannot be used here"):
         pick_device("cuda:97")
-
-
-def test_pictures_become_rgb_on_white(tmp_path: Path) -> None:
-    half = np.zeros((2, 2, 4), np.uint8)
-    half[0, :, 3] = 255
-    np.testing.assert_array_equal(picture_on_white(half)[:, 0, 0], [0, 255])
-    Image.fromarray(half).save(tmp_path / "alpha.png")
-    np.testing.assert_array_equal(picture_on_white(tmp_path / "alpha.png"), picture_on_white(half))
-    turned = Image.fromarray(np.zeros((4, 8, 3), np.uint8))
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    turned.save(tmp_path / "turned.jpg", exif=exif)
-    assert picture_on_white(tmp_path / "turned.jpg").shape == (8, 4, 3)
-    Image.fromarray(np.full((3, 3), 7, np.uint8)).save(tmp_path / "grey.png")
-    assert picture_on_white(tmp_path / "grey.png").shape == (3, 3, 3)
-    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff broken")
-    for wrong in (
-        tmp_path / "broken.jpg",
-        tmp_path / "none.jpg",
-        "a.jpg",
-        np.zeros((2, 2)),
-        np.zeros((0, 2, 3), np.uint8),
-    ):
-        with pytest.raises(UserError, match="picture"):
-            picture_on_white(wrong)
 
 
 def test_longest_items_come_first_and_order_returns() -> None:

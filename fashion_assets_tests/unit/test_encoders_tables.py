@@ -14,7 +14,13 @@ from hypothesis.extra.numpy import arrays
 
 from fashion_assets.encoders.multimodal import combine
 from fashion_assets.encoders.rows import checked_vectors, unit_rows
-from fashion_assets.encoders.tables import embedding_table, model_ids_of, require_one_model, vectors_of
+from fashion_assets.encoders.tables import (
+    embedding_table,
+    model_ids_of,
+    require_one_model,
+    require_one_model_over,
+    vectors_of,
+)
 from fashion_assets.storage.errors import UserError
 
 
@@ -109,3 +115,42 @@ def test_combine_without_pictures_keeps_the_width_and_the_model() -> None:
         combine(text, empty, ["a", "a"], "2024-02")
     with pytest.raises(UserError, match="negative"):
         combine(text, empty, ["a"], "2024-02", text_weight=-1)
+
+
+def test_two_encoders_have_no_joint_space() -> None:
+    rows = np.asarray([[1, 0]], np.float32)
+    out = combine(table(rows, ["a"], "t@1"), table(rows, ["a"], "v@1"), ["a"], "2024-01")
+    assert out.column_names == ["post_id", "month", "model_id", "has_text", "has_image", "vector"]
+
+
+def test_a_joint_encoder_adds_the_mean_of_what_a_post_has(tmp_path: Path) -> None:
+    text = table(np.asarray([[1, 0], [0, 1], [0, 0], [1, 0]], np.float32), ["a", "b", "c", "e"], "clip@1")
+    pictures = table(
+        np.asarray([[0, 1], [0, 1], [0, 1], [-1, 0]], np.float32), ["a", "a", "c", "e"], "clip@1"
+    )
+    out = combine(text, pictures, ["a", "b", "c", "d", "e"], "2024-01", text_weight=3.0)
+    half = float(np.float32(1 / np.sqrt(2)))
+    # a has both, b a text, c a picture, d nothing; e's two are opposite and have no mean. Weights do not count.
+    expected = [pytest.approx([half, half]), [0.0, 1.0], [0.0, 1.0], None, None]
+    assert out.column("joint_vector").to_pylist() == expected
+    assert vectors_of(out).shape == (5, 4)
+    pq.write_table(out, tmp_path / "joint.parquet")
+    again = pq.read_table(tmp_path / "joint.parquet")
+    assert again.column("joint_vector").to_pylist() == expected
+    assert again.schema.field("joint_vector").nullable and not again.schema.field("vector").nullable
+
+
+def test_a_joint_month_without_pictures_has_the_joint_column_too() -> None:
+    text = table(np.asarray([[1, 0]], np.float32), ["a"], "clip@1")
+    out = combine(text, table(np.zeros((0, 2), np.float32), [], "clip@1"), ["a"], "2024-01")
+    assert out.column("joint_vector").to_pylist() == [[1.0, 0.0]]
+
+
+def test_months_of_two_models_are_named() -> None:
+    rows = np.eye(2, dtype=np.float32)
+    old, new = table(rows, model_id="m@1"), table(rows, model_id="m@2")
+    nothing = table(rows[:0], model_id="m@1")
+    assert require_one_model_over({"2024-01": old, "2024-02": nothing, "2024-03": old}) == "m@1"
+    assert require_one_model_over({}) is None
+    with pytest.raises(UserError, match=r"m@1 in 2024-01, 2024-02; m@2 in 2024-03"):
+        require_one_model_over({"2024-01": old, "2024-02": nothing, "2024-03": new})

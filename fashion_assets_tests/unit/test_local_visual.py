@@ -154,6 +154,12 @@ def test_a_damaged_file_is_refused_with_its_name(tmp_path: Path) -> None:
     path.write_bytes(b"")
     with pytest.raises(UserError, match=r"broken\.png is empty"):
         ENCODER.encode([path])
+    whole = garment("dress", (200, 30, 40))
+    refused: dict[int, str] = {}
+    rows = LocalVisualEncoder(workers=2).encode([whole, path, whole], refused)
+    assert list(refused) == [1] and refused[1].startswith("broken.png is empty")
+    np.testing.assert_array_equal(rows[[0, 2]], ENCODER.encode([whole, whole]))
+    assert not rows[1].any()
 
 
 @settings(max_examples=40, deadline=None)

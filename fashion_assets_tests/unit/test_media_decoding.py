@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import re
 import struct
 import sys
 import zlib
@@ -18,7 +20,6 @@ from PIL import Image
 from fashion_assets.media.decoding import decode_cut_out, decode_image
 from fashion_assets.media.errors import MediaError
 from fashion_assets.media.kinds import KINDS, SUFFIXES, detect_kind, is_video_name
-from fashion_assets.media.videos import decode_video_frames
 from fashion_assets.storage.errors import UserError
 
 
@@ -230,12 +231,15 @@ def refusal(path: Path, **options: int) -> str:
     return str(raised.value)
 
 
-def test_missing_empty_and_folder(tmp_path: Path) -> None:
+def test_missing_empty_and_what_is_no_file(tmp_path: Path) -> None:
     assert "is not there" in refusal(tmp_path / "gone.jpg")
     (tmp_path / "empty.jpg").write_bytes(b"")
     assert "is empty (0 bytes)" in refusal(tmp_path / "empty.jpg")
     (tmp_path / "folder.jpg").mkdir()
-    assert "cannot be opened" in refusal(tmp_path / "folder.jpg")
+    assert "expected a file" in refusal(tmp_path / "folder.jpg")
+    os.mkfifo(tmp_path / "pipe.jpg")  # opening it would wait for a writer for ever
+    assert "expected a file" in refusal(tmp_path / "pipe.jpg")
+    assert "cannot be opened" in refusal(tmp_path / f"{'a' * 300}.jpg")
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
@@ -249,6 +253,134 @@ def test_truncated(tmp_path: Path, kind: str, share: float, max_side: int | None
     path.write_bytes(data.getvalue()[: int(share * len(data.getvalue()))])
     with pytest.raises(MediaError, match=r"truncated|cannot be read"):
         decode_image(path, max_side=max_side)
+
+
+def test_bytes_are_read_and_refused_like_the_file_that_held_them(tmp_path: Path) -> None:
+    picture = Image.new("RGBA", (400, 300), (0, 0, 0, 0))
+    picture.paste((200, 10, 10, 255), (0, 0, 150, 300))
+    path = tmp_path / "cut.png"
+    picture.save(path)
+    data = path.read_bytes()
+    for side in (None, 100):
+        from_file = decode_cut_out(path, max_side=side)
+        assert np.array_equal(decode_cut_out(data, name="cut.png", max_side=side), from_file)
+        assert np.array_equal(decode_image(data, max_side=side).rgb, decode_image(path, max_side=side).rgb)
+    cases = [
+        (b"", "empty"),
+        (data[:200], "cut|truncated"),
+        (b"<html>", "HTML"),
+        (png_header(9_000, 9_000), "bomb"),
+    ]
+    for raw, sentence in cases:
+        path.write_bytes(raw)
+        assert re.search(sentence, refusal(path))
+        with pytest.raises(MediaError) as raised:
+            decode_cut_out(raw, name="cut.png")
+        assert str(raised.value) == refusal(path)
+    with pytest.raises(MediaError, match=r"named like a JPEG file .* PNG"):
+        decode_cut_out(data, name="shop/1.jpg")
+    with pytest.raises(MediaError, match="the picture is empty"):
+        decode_image(b"")
+
+
+def test_many_frames_cost_what_the_first_costs(tmp_path: Path) -> None:
+    frames = [Image.fromarray(np.full((8, 8, 3), i % 256, dtype=np.uint8)) for i in range(600)]
+    for suffix, kind in (("gif", "GIF"), ("webp", "WEBP"), ("tiff", "TIFF"), ("png", "PNG")):
+        path = tmp_path / f"many.{suffix}"
+        frames[7].save(path, kind, save_all=True, append_images=frames[8:])
+        with Image.open(path) as opened:
+            assert getattr(opened, "n_frames", 1) > 100
+        # The limit is on one frame: the number of frames adds nothing to it.
+        image = decode_image(path, max_pixels=64)
+        assert (image.width, image.height) == (8, 8)
+        assert abs(int(image.rgb[4, 4, 0]) - 7) <= 3
+
+
+@pytest.mark.parametrize("kind", [b"iCCP", b"zTXt"])
+def test_a_chunk_that_unpacks_to_much_is_refused(tmp_path: Path, kind: bytes) -> None:
+    whole = io.BytesIO()
+    scene().save(whole, "PNG")
+    data = kind + b"x\0\0" + zlib.compress(b"\0" * 20_000_000, 9)
+    chunk = struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data))
+    raw = whole.getvalue()
+    (tmp_path / "bomb.png").write_bytes(raw[:33] + chunk + raw[33:])
+    assert "too large" in refusal(tmp_path / "bomb.png")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow warns of damaged tags and goes on
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"icc_profile": b"rubbish" * 100},
+        {"exif": b"Exif\0\0MM\0*" + b"\xff" * 40},
+        {"exif": b"Exif\0\0rubbish"},
+        {"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x63\0\0\0\0\0\0"},  # turn 99
+    ],
+)
+def test_damaged_notes_beside_the_pixels_do_no_harm(tmp_path: Path, options: dict[str, bytes]) -> None:
+    path = tmp_path / "noted.jpg"
+    scene().save(path, quality=95, **options)
+    image = decode_image(path)
+    assert (image.width, image.height) == (120, 90)
+    assert np.abs(image.rgb.astype(int) - np.asarray(scene()).astype(int)).mean() < 3
+
+
+def test_the_first_picture_of_a_phone_s_file_of_several(tmp_path: Path) -> None:
+    scene().save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[Image.new("RGB", (120, 90))])
+    image = decode_image(tmp_path / "a.jpg")
+    assert np.abs(image.rgb.astype(int) - np.asarray(scene()).astype(int)).mean() < 6
+
+
+@pytest.mark.parametrize(("value", "grey"), [(np.nan, 0), (np.inf, 0), (-5.0, 0), (1.0, 255)])
+def test_deep_greys_that_are_no_numbers(tmp_path: Path, value: float, grey: int) -> None:
+    path = tmp_path / "a.tif"
+    Image.fromarray(np.full((6, 6), value, dtype=np.float32)).save(path)
+    assert np.all(decode_image(path).rgb == grey)
+
+
+def heic_bytes(picture: Image.Image, **options: Any) -> bytes:
+    heif = pytest.importorskip("pillow_heif", reason="pillow-heif is not installed; pip install pillow-heif")
+    heif.register_heif_opener()
+    data = io.BytesIO()
+    picture.save(data, "HEIF", quality=90, **options)
+    return data.getvalue()
+
+
+def test_heic(tmp_path: Path) -> None:
+    path = tmp_path / "a.heic"
+    data = heic_bytes(scene(512, 384))
+    path.write_bytes(data)
+    image = decode_image(path, max_side=128)
+    assert (image.width, image.height) == (512, 384)
+    assert image.rgb.shape == (96, 128, 3)
+    expected = np.asarray(scene(512, 384).resize((128, 96)))
+    assert np.abs(image.rgb.astype(int) - expected.astype(int)).mean() < 4
+    assert "bomb" in refusal(path, max_pixels=1000)
+    for share in (0.2, 0.9):
+        path.write_bytes(data[: int(share * len(data))])
+        assert "HEIC" in refusal(path)
+    (tmp_path / "phone.jpg").write_bytes(data)
+    assert "holds the bytes of a HEIC file" in refusal(tmp_path / "phone.jpg")
+
+
+def test_a_turned_heic_is_upright_as_the_library_gives_it(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "turned.heic"
+    path.write_bytes(heic_bytes(scene(), exif=exif))
+    image = decode_image(path)
+    with Image.open(path) as opened:  # the turn is in the pixels already, and must not be made twice
+        assert (image.width, image.height) == opened.size
+        assert np.array_equal(image.rgb, np.asarray(opened.convert("RGB")))
+
+
+def test_without_the_library_a_heic_is_refused_with_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.heic"
+    path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 40)
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    assert 'pip install "fashion-assets[heic]"' in refusal(path)
 
 
 def test_a_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
@@ -325,41 +457,3 @@ def write_video(path: Path, seconds: int = 4, fps: int = 10) -> None:
                 out.mux(packet)
         for packet in stream.encode():
             out.mux(packet)
-
-
-@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
-def test_frames_at_the_quarters(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"clip.{suffix}"
-    write_video(path)
-    if suffix == "mkv":
-        pytest.importorskip("av")
-    frames = decode_video_frames(path, max_side=32)
-    assert [frame.rgb.shape for frame in frames] == [(24, 32, 3)] * 3
-    assert (frames[0].width, frames[0].height) == (64, 48)
-    levels = [float(frame.rgb.mean()) / 255 for frame in frames]
-    np.testing.assert_allclose(levels, [0.25, 0.5, 0.75], atol=0.06)
-
-
-def test_videos_are_refused_with_a_reason(tmp_path: Path) -> None:
-    path = tmp_path / "clip.mp4"
-    write_video(path)
-    with pytest.raises(MediaError, match="minutes long"):
-        decode_video_frames(path, max_seconds=1)
-    with pytest.raises(MediaError, match="decompression bomb"):
-        decode_video_frames(path, max_pixels=100)
-    path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(MediaError, match="cannot be read"):
-        decode_video_frames(path)
-    scene().save(tmp_path / "picture", "PNG")
-    with pytest.raises(MediaError, match="not a video"):
-        decode_video_frames(tmp_path / "picture")
-
-
-def test_without_pyav_the_refusal_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "clip.mp4"
-    path.write_bytes(b"\0\0\0\x20ftypisom" + b"\0" * 64)
-    monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(MediaError, match="pip install av"):
-        decode_video_frames(path)

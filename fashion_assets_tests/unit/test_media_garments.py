@@ -1,4 +1,4 @@
-"""Crops: cut once, without background, stored by content, and the smallest share kept to."""
+"""Crops: cut once, without background or without the person, stored by content; the smallest share kept to."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ from fashion_assets.media.decoding import DECODING
 from fashion_assets.media.garments import CROP_SIDE, crop_name, garment_images
 from fashion_assets.media.pictures import describe_pictures
 from fashion_assets.media.schemas import GARMENT_IMAGES
-from fashion_assets.media.segmentation import SegmentResult
+from fashion_assets.media.segmentation import GARMENT, PERSON, SegmentResult
+from fashion_assets.storage.errors import UserError
 from fashion_assets_tests.unit.test_media_decoding import write_video
 
 MONTH = "2024-03"
 
 
 class MiddleSegmenter:
-    """Takes the middle ``share`` of the rows as garment and counts its calls."""
+    """Takes the middle ``share`` of the rows as garment, an eighth above it as person, and counts its calls."""
 
-    def __init__(self, share: float = 0.5, name: str = "middle") -> None:
+    def __init__(self, share: float = 0.5, name: str = "middle", finds_person: bool = True) -> None:
         self.name = name
         self.share = share
+        self.finds_person = finds_person
         self.calls = 0
 
     def segment(self, rgb: Any) -> SegmentResult:
@@ -35,8 +37,9 @@ class MiddleSegmenter:
         mask = np.zeros(rgb.shape[:2], dtype=np.uint8)
         rows = round(self.share * len(mask))
         top = (len(mask) - rows) // 2
-        mask[top : top + rows] = 1
-        return SegmentResult(mask, float(mask.mean()))
+        mask[top - len(mask) // 8 : top] = PERSON
+        mask[top : top + rows] = GARMENT
+        return SegmentResult(mask)
 
 
 def month_of(root: Path, names: list[str], size: tuple[int, int] = (200, 100)) -> pd.DataFrame:
@@ -70,6 +73,8 @@ def test_rows_and_crops(tmp_path: Path) -> None:
     )
     assert table["image_id"].tolist() == ["p0/a.png", "p1/b.png"]
     assert table["kept"].tolist() == [True, True]
+    assert table["crop"].tolist() == ["garment", "garment"]
+    assert table["garment_path"].tolist() == table["crop_path"].tolist()
     assert table["garment_share"].tolist() == [0.5, 0.5]
     assert table[["box_left", "box_top", "box_width", "box_height"]].iloc[0].tolist() == [0, 50, 100, 100]
     digest = table["digest"][0]
@@ -79,13 +84,63 @@ def test_rows_and_crops(tmp_path: Path) -> None:
         assert crop.size == (100, 100)
 
 
+def test_a_person_crop_shows_what_the_garment_crop_lacks(tmp_path: Path) -> None:
+    pictures = month_of(tmp_path / "media", ["a.png"])
+    media, crops = tmp_path / "media", tmp_path / "crops"
+    table = garment_images(pictures, media, crops, MiddleSegmenter(), MONTH, crop="person")
+    row = table.iloc[0]
+    assert row["crop"] == "person"
+    assert row["garment_share"] == 0.5  # of the garment alone, whatever the crop shows
+    assert row["crop_path"] == f"middle-person/{row['digest'][:2]}/{row['digest']}-d{DECODING}.webp"
+    assert row["garment_path"] == crop_name("middle", row["digest"], None)
+    assert [row["box_top"], row["box_height"]] == [25, 125]
+    with Image.open(crops / row["crop_path"]) as person, Image.open(crops / row["garment_path"]) as garment:
+        assert (person.size, garment.size) == ((100, 125), (100, 100))
+        below = np.asarray(person.convert("RGB"))[25:].astype(int)
+        assert abs(below - np.asarray(garment.convert("RGB"))).mean() < 4
+
+
+def test_the_five_percent_rule_looks_at_the_garment_in_a_person_crop_too(tmp_path: Path) -> None:
+    pictures = month_of(tmp_path / "media", ["a.png"])
+    table = garment_images(
+        pictures, tmp_path / "media", tmp_path / "crops", MiddleSegmenter(0.04), MONTH, crop="person"
+    )
+    assert table["kept"].tolist() == [False]
+    assert not any((tmp_path / "crops").rglob("*.webp"))
+
+
+def test_one_crop_is_not_taken_for_the_other(tmp_path: Path) -> None:
+    pictures = month_of(tmp_path / "media", ["a.png"])
+    media, crops, segmenter = tmp_path / "media", tmp_path / "crops", MiddleSegmenter()
+    garment = garment_images(pictures, media, crops, segmenter, MONTH)
+    person = garment_images(pictures, media, crops, segmenter, MONTH, known=garment, crop="person")
+    assert segmenter.calls == 2
+    assert garment["crop_path"][0] != person["crop_path"][0]
+    again = garment_images(pictures, media, crops, segmenter, MONTH, known=person, crop="person")
+    assert again.attrs == {"segmented": 0, "reused": 1, "unreadable": 0}
+    for column in ("crop_path", "garment_path"):
+        (crops / person[column][0]).unlink()
+        garment_images(pictures, media, crops, segmenter, MONTH, known=person, crop="person")
+        assert (crops / person[column][0]).is_file()
+    assert segmenter.calls == 4
+
+
+def test_a_segmenter_of_clothes_alone_has_no_person_crops(tmp_path: Path) -> None:
+    pictures = month_of(tmp_path / "media", ["a.png"])
+    clothes = MiddleSegmenter(name="rembg-1", finds_person=False)
+    with pytest.raises(UserError, match=r"rembg-1 finds clothes alone.*FASHION_CROP=garment"):
+        garment_images(pictures, tmp_path / "media", tmp_path / "crops", clothes, MONTH, crop="person")
+    table = garment_images(pictures, tmp_path / "media", tmp_path / "crops", clothes, MONTH)
+    assert table["kept"].tolist() == [True]
+
+
 def test_the_background_is_gone_from_the_file(tmp_path: Path) -> None:
     y, x = np.mgrid[0:200, 0:100]
     disc = (y - 100) ** 2 + (x - 50) ** 2 < 40**2
 
     class Disc(MiddleSegmenter):
         def segment(self, rgb: Any) -> SegmentResult:
-            return SegmentResult(disc.astype(np.uint8), float(disc.mean()))
+            return SegmentResult(disc.astype(np.uint8))
 
     pictures = month_of(tmp_path / "media", ["a.png"])
     scene = np.where(disc[:, :, None], np.uint8((0, 120, 0)), np.uint8((255, 0, 255)))
@@ -123,11 +178,11 @@ def test_equal_bytes_are_segmented_once_and_known_ones_not_at_all(tmp_path: Path
     crops, segmenter = tmp_path / "crops", MiddleSegmenter()
     first = garment_images(pictures, tmp_path / "media", crops, segmenter, MONTH)
     assert segmenter.calls == 2
-    assert first.attrs == {"segmented": 2, "reused": 0}
+    assert first.attrs == {"segmented": 2, "reused": 0, "unreadable": 0}
     read_back = pa.Table.from_pandas(first, schema=GARMENT_IMAGES, preserve_index=False).to_pandas()
     again = garment_images(pictures, tmp_path / "media", crops, segmenter, MONTH, known=read_back)
     assert segmenter.calls == 2
-    assert again.attrs == {"segmented": 0, "reused": 3}
+    assert again.attrs == {"segmented": 0, "reused": 3, "unreadable": 0}
     pd.testing.assert_frame_equal(first, again)
 
     (crops / first["crop_path"][2]).unlink()
@@ -146,7 +201,7 @@ def test_what_was_decoded_in_another_way_is_segmented_again(tmp_path: Path) -> N
     first = garment_images(pictures, tmp_path / "media", crops, segmenter, MONTH)
     for known in (first.assign(decoding=DECODING - 1), first.drop(columns="decoding")):
         again = garment_images(pictures, tmp_path / "media", crops, segmenter, MONTH, known=known)
-        assert again.attrs == {"segmented": 1, "reused": 0}
+        assert again.attrs == {"segmented": 1, "reused": 0, "unreadable": 0}
         pd.testing.assert_frame_equal(again, first)
 
 
@@ -179,6 +234,7 @@ def test_a_file_that_has_gone_leaves_a_row_that_is_not_kept(tmp_path: Path) -> N
     table = garment_images(pictures, tmp_path / "media", tmp_path / "crops", MiddleSegmenter(), MONTH)
     assert table["kept"].tolist() == [False, True]
     assert table["garment_share"].isna().tolist() == [True, False]
+    assert table.attrs == {"segmented": 1, "reused": 0, "unreadable": 1}
 
 
 def test_frames_of_a_video_have_crops_of_their_own(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from fashion_assets.media.errors import MediaError
 from fashion_assets.media.locations import resolve_inside
 from fashion_assets.media.pictures import describe_pictures
 from fashion_assets.media.schemas import POST_IMAGES
-from fashion_assets_tests.unit.test_media_decoding import png_header, write_video
+from fashion_assets_tests.unit.test_media_decoding import heic_bytes, png_header, scene, write_video
 
 MONTH = "2024-03"
 
@@ -36,7 +37,7 @@ def manifest(root: Path, files: list[tuple[str, str]], reasons: dict[str, str] |
     rows = []
     for post_id, path in files:
         file = root / path
-        data = file.read_bytes() if file.is_file() else None
+        data = file.read_bytes() if os.path.isfile(file) else None  # noqa: PTH113 - a name may be too long
         rows.append(
             {
                 "post_id": post_id,
@@ -113,12 +114,78 @@ def test_bad_files_are_rows_with_a_reason(tmp_path: Path) -> None:
     assert "link" in reasons["p/link.jpg"]
     assert "leaves the media folder" in reasons[f"../{outside.name}"]
     assert "leaves the media folder" in reasons[str(outside)]
-    assert "No such file" in reasons["p/gone.jpg"]
+    assert "gone.jpg is not there" in reasons["p/gone.jpg"]
     assert reasons["p/zipslip.jpg"] == "left the zip's folder"
     refused = table[table["status"] == "refused"]
     assert refused["duplicate_group"].isna().all()
     assert not refused["is_representative"].any()
     assert table.attrs == {"decoded": 1, "reused": 0, "refused": 10}
+
+
+def test_what_is_no_file_and_what_leads_elsewhere(tmp_path: Path) -> None:
+    save(tmp_path, "p/good.jpg", noise(1))
+    (tmp_path / "p/folder.jpg").mkdir()
+    os.mkfifo(tmp_path / "p/pipe.jpg")  # opening it would wait for ever
+    os.mkfifo(tmp_path / "p/pipe.mp4")
+    (tmp_path / "p/loop.jpg").symlink_to(tmp_path / "p/loop.jpg")
+    (tmp_path / "p/out").symlink_to(tmp_path.parent)
+    (tmp_path / "p/folder_link.jpg").symlink_to(tmp_path / "p/folder.jpg")
+    names = [
+        "folder.jpg",
+        "pipe.jpg",
+        "pipe.mp4",
+        "loop.jpg",
+        "out/x.jpg",
+        "folder_link.jpg",
+        f"{'n' * 300}.jpg",
+    ]
+    files = [("p", f"p/{name}") for name in ["good.jpg", *names]]
+    table = describe_pictures(manifest(tmp_path, files), tmp_path, MONTH)
+    assert table["status"].tolist() == ["ok"] + ["refused"] * 7
+    reasons = table["reason"].tolist()[1:]
+    for reason, sentence in zip(
+        reasons,
+        [
+            "expected a file",
+            "expected a file",
+            "expected a file",
+            "followed",
+            "outside",
+            "expected a file",
+            "long",
+        ],
+        strict=True,
+    ):
+        assert sentence in reason
+    assert not any(str(tmp_path / "p") in reason for reason in reasons)
+
+
+def test_every_kind_becomes_a_row_and_so_does_every_fault(tmp_path: Path) -> None:
+    """A month of everything that crawls hold: the good half is described, the other refused, nothing raises."""
+    good = [
+        save(tmp_path, f"g/1.{suffix}", noise(1))
+        for suffix in ("jpg", "png", "webp", "gif", "bmp", "tif", "avif")
+    ]
+    good.append(save(tmp_path, "g/dot.png", Image.new("RGB", (1, 1))))
+    good.append(save(tmp_path, "g/line.jpg", Image.new("RGB", (6000, 1))))
+    (tmp_path / "g/1.heic").write_bytes(heic_bytes(scene(64, 64)))
+    write_video(tmp_path / "g/1.mp4")
+    good += ["g/1.heic", "g/1.mp4"]
+    bad = []
+    for path in good:
+        raw = (tmp_path / path).read_bytes()
+        for fault, data in (("cut", raw[: len(raw) * 2 // 3]), ("empty", b""), ("page", b"<html>403</html>")):
+            bad.append(f"{fault}/{Path(path).name}")
+            (tmp_path / fault).mkdir(exist_ok=True)
+            (tmp_path / bad[-1]).write_bytes(data)
+    table = describe_pictures(manifest(tmp_path, [("p", name) for name in good + bad]), tmp_path, MONTH)
+    assert pa.Table.from_pandas(table, schema=POST_IMAGES, preserve_index=False).num_rows == len(table)
+    usable = table[table["status"] == "ok"]
+    assert set(usable["path"]) == set(good)
+    refused = table[table["status"] == "refused"]
+    assert set(refused["path"]) == set(bad)
+    assert refused["reason"].str.len().min() > 20
+    assert (usable["phash"].str.len() == 16).all()
 
 
 def test_same_bytes_are_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw, ImageFilter
 
+from fashion_assets.media.grabcut import GrabCutSegmenter
 from fashion_assets.media.privacy import BLANK, blank_above_garment, garment_top
-from fashion_assets.media.segmentation import GrabCutSegmenter, Segmenter, load_segmenter
+from fashion_assets.media.segmentation import (
+    BACKGROUND,
+    GARMENT,
+    PERSON,
+    Segmenter,
+    SegmentResult,
+    load_segmenter,
+)
 from fashion_assets.media.skin import shoulder_row, skin_and_chin
 from fashion_assets.storage.errors import UserError
 
@@ -67,10 +75,28 @@ def test_the_garment_is_found(cloth: tuple[int, int, int], ground: tuple[int, in
     result = SEGMENTER.segment(pixels)
     assert result.mask.shape == pixels.shape[:2]
     assert result.mask.dtype == np.uint8
-    assert set(np.unique(result.mask)) <= {0, 1}
-    assert result.garment_share == pytest.approx(result.mask.mean())
-    assert overlap(result.mask, true) > 0.75
+    assert set(np.unique(result.mask)) <= {BACKGROUND, GARMENT, PERSON}
+    assert result.garment_share == pytest.approx((result.mask == GARMENT).mean())
+    assert overlap(result.garment, true) > 0.75
     assert abs(result.garment_share - true.mean()) < 0.05
+
+
+def test_head_and_legs_are_the_person() -> None:
+    # On the beige ground of the default, skin is like the ground and falls to it.
+    pixels, cloth, head = figure(ground=(120, 150, 170))
+    result = SEGMENTER.segment(pixels)
+    assert (result.mask[head > 0] == PERSON).mean() > 0.85
+    legs = np.zeros_like(cloth, dtype=bool)
+    legs[240:275, 104:112] = True
+    assert (result.mask[legs] == PERSON).mean() > 0.6
+    assert (result.mask[cloth > 0] == PERSON).mean() < 0.15
+
+
+def test_what_a_crop_shows() -> None:
+    result = SegmentResult(np.array([[BACKGROUND, GARMENT], [PERSON, GARMENT]], dtype=np.uint8))
+    assert result.garment_share == 0.5
+    assert result.shown("garment").tolist() == [[False, True], [False, True]]
+    assert result.shown("person").tolist() == [[False, True], [True, True]]
 
 
 def test_a_far_figure_is_under_five_percent() -> None:
@@ -140,15 +166,24 @@ def test_what_is_no_picture_is_refused(bad: npt.NDArray[np.uint8]) -> None:
 
 def test_registry() -> None:
     assert isinstance(load_segmenter("grabcut"), Segmenter)
-    for spec in ("", "segformer:x", "rembg:u2net"):
-        with pytest.raises(UserError, match="grabcut"):
+    for spec in ("", "grabcut:2", "u2net", "sam:x", 3):
+        with pytest.raises(UserError, match="expected one of grabcut"):
+            load_segmenter(spec)  # type: ignore[arg-type]
+    for spec in ("segformer:", "rembg:"):
+        with pytest.raises(UserError, match="names no network"):
             load_segmenter(spec)
+
+
+def test_a_missing_library_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="pip install onnxruntime, or set FASHION_SEGMENTER=grabcut"):
+        load_segmenter("rembg:u2net_cloth_seg")
 
 
 def test_no_head_is_in_the_mask_and_none_is_published() -> None:
     pixels, true, head = figure()
     mask = SEGMENTER.segment(pixels).mask
-    assert mask[head > 0].mean() < 0.05
+    assert (mask[head > 0] == GARMENT).mean() < 0.05
     published = blank_above_garment(pixels, mask)
     visible = (head > 0) & (published != np.array(BLANK)).any(axis=2)
     assert visible.sum() < 0.05 * head.sum()
@@ -162,6 +197,17 @@ def test_a_mask_that_still_holds_the_face_is_cut_under_the_chin() -> None:
     skin, chin = skin_and_chin(pixels, both)
     assert chin is not None
     assert skin[cloth > 0].mean() < 0.02
+
+
+def test_the_person_above_the_garment_is_blanked_not_kept() -> None:
+    rgb = np.full((10, 6, 3), 50, dtype=np.uint8)
+    mask = np.full((10, 6), BACKGROUND, dtype=np.uint8)
+    mask[1:9] = PERSON
+    mask[4:8, 2:4] = GARMENT
+    out = blank_above_garment(rgb, mask)
+    assert (out[:4] == BLANK).all()
+    assert (out[4:] == 50).all()
+    assert (blank_above_garment(rgb, np.full_like(mask, PERSON)) == BLANK).all()
 
 
 def test_blanking_rules() -> None:

@@ -479,3 +479,11 @@ def test_cards_of_another_shop_are_no_crawl_files(tmp_path: Path) -> None:
     (tmp_path / "incoming" / "taxonomy").mkdir(parents=True)
     (tmp_path / "incoming" / "taxonomy" / "cards.csv").write_text("id,category\n1,a\n")
     assert land(tmp_path) == LandingResult()
+
+
+def test_a_crawl_file_whose_name_is_no_utf8_lands_under_a_readable_one(tmp_path: Path) -> None:
+    path = put(tmp_path / "incoming", "posts.csv", [record("665b00a1000000001e0012ab")])
+    path.rename(Path(os.fsdecode(os.fsencode(path.parent) + b"/\xcc\xfb.csv")))
+    landed = land(tmp_path)
+    assert [file.name for file in landed.files] == [r"\xcc\xfb.csv"]
+    assert read_ledger(tmp_path / "lake")["file"].tolist() == [r"\xcc\xfb.csv"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
+import struct
 import zipfile
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from fashion_assets.media.kinds import SUFFIXES, detect_kind
 from fashion_assets.posts import media_landing
 from fashion_assets.posts.landed import read_media_manifest
 from fashion_assets.posts.landing import LandingResult, land_incoming
@@ -55,6 +58,26 @@ def test_pictures_are_stored_once_by_content(tmp_path: Path) -> None:
         stored = (tmp_path / "lake" / "media" / row.path).read_bytes()
         assert hashlib.sha256(stored).hexdigest() == row.digest and len(stored) == row.n_bytes
     assert len([path for path in (tmp_path / "lake" / "media").rglob("*") if path.is_file()]) == 3
+
+
+@pytest.mark.parametrize(
+    ("head", "suffix"),
+    [
+        (b"\0\0\0\x18ftypheic", ".heif"),
+        (b"\0\0\0\x18ftypmif1", ".heif"),
+        (b"\0\0\0\x18ftypavif", ".avif"),
+        (b"\0\0\0\x18ftypisom", ".mp4"),
+        (b"\x1a\x45\xdf\xa3", ".webm"),
+        (b"II*\0", ".tif"),
+        (b"GIF89a", ".gif"),
+    ],
+)
+def test_a_file_without_suffix_gets_the_one_of_its_kind(tmp_path: Path, head: bytes, suffix: str) -> None:
+    data = head + b"\0" * 40
+    put(tmp_path, "p1/1", data)
+    land(tmp_path)
+    assert Path(manifest(tmp_path).loc[("p1", "1"), "path"]).suffix == suffix
+    assert detect_kind(data) in SUFFIXES[suffix]
 
 
 def test_a_seen_file_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,3 +189,95 @@ def test_a_file_that_lies_loose_in_the_zipped_media_folder_costs_no_picture(tmp_
     result = land(tmp_path)
     assert manifest(tmp_path).index.tolist() == [("p1", "1.jpg")]
     assert any("list.txt lies in no post's folder" in (file.reason or "") for file in result.files)
+
+
+def test_a_name_that_comes_twice_in_an_archive_does_not_cost_the_first(tmp_path: Path) -> None:
+    (tmp_path / "incoming").mkdir()
+    with (
+        pytest.warns(UserWarning, match="Duplicate name"),
+        zipfile.ZipFile(tmp_path / "incoming" / "media.zip", "w") as archive,
+    ):
+        archive.writestr("p1/1.jpg", JPEG + b"first")
+        archive.writestr("p1/1.jpg", JPEG + b"second")
+        archive.writestr("p2/1.jpg", JPEG)
+    result = land(tmp_path)
+    row = manifest(tmp_path).loc[("p1", "1.jpg")]
+    assert row["reason"] is None and row["digest"] == hashlib.sha256(JPEG + b"first").hexdigest()
+    assert any("twice" in (file.reason or "") for file in result.files)
+
+
+def test_an_archive_that_unpacks_to_a_hundred_times_its_size_does_not_fill_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media_landing, "MIN_UNPACKED", 100_000)
+    (tmp_path / "incoming" / "media").mkdir(parents=True)
+    with zipfile.ZipFile(tmp_path / "incoming" / "media" / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("p1/1.jpg", JPEG)
+        archive.writestr("p1/bomb.jpg", JPEG + b"\0" * 5_000_000)
+        archive.writestr("p2/1.jpg", JPEG + b"2")
+    # One small member that many entries point to: each is as large as allowed, all together are not.
+    path = tmp_path / "incoming" / "media" / "b.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("p3/0.jpg", JPEG + b"\0" * 60_000)
+    raw = path.read_bytes()
+    first, end = raw.index(b"PK\x01\x02"), raw.index(b"PK\x05\x06")
+    entries = b"".join(raw[first:end].replace(b"p3/0", b"p3/%d" % i) for i in range(3))
+    tail = bytearray(raw[end:])
+    tail[8:12] = struct.pack("<HH", 3, 3)
+    tail[12:16] = struct.pack("<I", len(entries))
+    path.write_bytes(raw[:first] + entries + tail)
+    land(tmp_path)
+    table = manifest(tmp_path)
+    assert set(table.index[table["reason"].isna()]) == {("p1", "1.jpg"), ("p2", "1.jpg"), ("p3", "0.jpg")}
+    assert "may be a bomb" in table.loc[("p1", "bomb.jpg"), "reason"]
+    assert "may be a bomb" in table.loc[("p3", "1.jpg"), "reason"]
+    stored = sum(file.stat().st_size for file in (tmp_path / "lake" / "media").rglob("*") if file.is_file())
+    assert stored < 100_000
+
+
+def test_locked_lying_and_oddly_packed_members(tmp_path: Path) -> None:
+    folder = tmp_path / "incoming" / "media"
+    folder.mkdir(parents=True)
+
+    def archive_of(name: str, data: bytes, changes: dict[int, bytes], local: dict[int, bytes]) -> None:
+        """One member; ``changes`` overwrite bytes of its central entry, ``local`` of the header before it."""
+        with zipfile.ZipFile(folder / f"{name}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(f"{name}/1.jpg", data)
+            archive.writestr(f"{name}/2.jpg", JPEG + name.encode())
+        raw = bytearray((folder / f"{name}.zip").read_bytes())
+        for start, overwrite in ((raw.index(b"PK\x01\x02"), changes), (0, local)):
+            for offset, value in overwrite.items():
+                raw[start + offset : start + offset + len(value)] = value
+        (folder / f"{name}.zip").write_bytes(raw)
+
+    archive_of("locked", JPEG, {8: b"\x01"}, {6: b"\x01"})
+    archive_of("lying", JPEG + b"\0" * 9_000, {24: struct.pack("<I", 5)}, {})
+    archive_of("method", JPEG, {10: struct.pack("<H", 99)}, {8: struct.pack("<H", 99)})
+    land(tmp_path)
+    table = manifest(tmp_path)
+    assert "password" in table.loc[("locked", "1.jpg"), "reason"]
+    assert "damaged" in table.loc[("lying", "1.jpg"), "reason"]
+    assert "damaged" in table.loc[("method", "1.jpg"), "reason"]
+    assert table.xs("2.jpg", level="name")["reason"].isna().all()
+
+
+def test_names_that_are_long_or_no_text_at_all(tmp_path: Path) -> None:
+    put(tmp_path, "p1/" + "a" * 250 + ".jpg")
+    put(tmp_path, "p1/\udcff\udcfe.jpg", JPEG + b"2")  # the bytes FF FE, which are no UTF-8
+    put(tmp_path, "p1/\udcff\udcfd.jpg", JPEG + b"3")
+    with zipfile.ZipFile(tmp_path / "incoming" / "media.zip", "w") as archive:
+        archive.writestr("p2/" + "b/" * 200 + "b.jpg", JPEG + b"4")
+        archive.writestr("p2/" + "c" * 400 + ".jpg", JPEG + b"5")
+    assert land(tmp_path).media_added == 5
+    assert ("p1", r"\xff\xfe.jpg") in manifest(tmp_path).index
+    assert land(tmp_path).media_added == 0
+
+
+def test_what_is_neither_file_nor_folder_is_passed_over(tmp_path: Path) -> None:
+    put(tmp_path, "p1/1.jpg")
+    os.mkfifo(tmp_path / "incoming" / "media" / "p1" / "pipe.jpg")  # opening it would wait for ever
+    (tmp_path / "incoming" / "media" / "p1" / "folder.jpg").mkdir()
+    loop = tmp_path / "incoming" / "media" / "p1" / "loop.jpg"
+    loop.symlink_to(loop)
+    assert land(tmp_path).media_added == 1
+    assert "is a link" in manifest(tmp_path).loc[("p1", "loop.jpg"), "reason"]

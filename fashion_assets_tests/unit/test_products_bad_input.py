@@ -50,7 +50,7 @@ def test_each_refused_card_has_a_place_and_a_reason(tmp_path: Path) -> None:
         4: ("id", "already that of the card at products.csv:2"),
         5: ("title", "neither text nor picture"),
         6: ("characteristics", "neither JSON nor a Python dictionary"),
-        7: ("image", "images/5.jpg is broken"),
+        7: ("image", "images/5.jpg cannot be used"),
         8: ("image", "images/6.jpg is an empty file"),
         9: ("title", "neither text nor picture"),
         10: ("characteristics", "holds a list, not a dictionary"),

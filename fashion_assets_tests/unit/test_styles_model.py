@@ -260,3 +260,22 @@ def test_vectors_of_another_encoder_are_refused(
         fit_style_model(pa.concat_tables([january[0], january[0].slice(3, 1)]), "2024-01", text_dim=DIM)
     with pytest.raises(UserError, match="text_dim is 99"):
         fit_style_model(january[0], "2024-01", text_dim=99)
+
+
+def test_of_copied_pictures_one_is_fitted_on_and_all_are_counted(
+    january: tuple[pa.Table, np.ndarray],
+) -> None:
+    table = january[0]
+    ids = table.column("post_id").to_pylist()
+    # A picture that went round: sixty posts of it beside the month's own.
+    row = table.slice(0, 1)
+    again = [row.set_column(0, row.schema.field("post_id"), pa.array([f"again-{i}"])) for i in range(60)]
+    flooded = pa.concat_tables([table, *again])
+    copies = {f"again-{i}": ids[0] for i in range(60)}
+    with_copies = fit_style_model(flooded, "2024-01", text_dim=DIM, params=QUICK, copies=copies)
+    without = fit_style_model(table, "2024-01", text_dim=DIM, params=QUICK)
+    assert with_copies.n_fit == without.n_fit == with_copies.n_window - 60
+    np.testing.assert_array_equal(with_copies.joint_centroids, without.joint_centroids)
+    assigned = assign_styles(with_copies, flooded, "2024-01").set_index("post_id")["style_id"]
+    assert len(assigned) == table.num_rows + 60
+    assert (assigned[list(copies)] == assigned[ids[0]]).all()

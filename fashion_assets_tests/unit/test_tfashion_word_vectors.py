@@ -31,7 +31,7 @@ class Counting:
         self.dim: int = encoder.dim
         self.encoded: list[str] = []
 
-    def encode(self, items: Iterable[Any]) -> np.ndarray:
+    def encode(self, items: Iterable[Any], refused: dict[int, str] | None = None) -> np.ndarray:
         asked = list(items)
         self.encoded += asked
         return self._encoder.encode(asked)

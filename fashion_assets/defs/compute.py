@@ -1,0 +1,55 @@
+"""What a step computes on: its pool, and what it asks Kubernetes and Ray for.
+
+Belongs here: ``@dg.asset(**compute(spec))`` and the limits of the pools. Does not belong here: which device an
+encoder takes (``networks.torch_runtime``), how a run executes its steps (``executors``).
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+import dagster as dg
+
+from fashion_assets.settings import Settings
+
+#: Op tags that ask for a GPU. They are read by dagster-k8s' ``k8s_job_executor`` and dagster-ray's ``ray_executor``,
+#: which give each step a container or a Ray job of its own; every other executor leaves them alone.
+_GPU_TAGS: dict[str, Any] = {
+    "dagster-k8s/config": {"container_config": {"resources": {"limits": {"nvidia.com/gpu": "1"}}}},
+    "dagster-ray/config": {"num_gpus": 1},
+}
+#: Embedded encoders and segmenters, which have no use for a GPU.
+_EMBEDDED = ("local:", "grabcut")
+
+
+class Compute(TypedDict):
+    """Arguments of ``dg.asset`` and ``dg.asset_check``."""
+
+    pool: str
+    op_tags: dict[str, Any]
+
+
+def compute(*specs: str) -> Compute:
+    """The arguments ``pool`` and ``op_tags`` of an asset or asset check that loads what ``specs`` name.
+
+    The pool is ``gpu``, with or without one: it keeps two networks from sharing one memory. The tags ask a cluster
+    for a GPU, unless all of ``specs`` are embedded (``local:…``, ``grabcut``). They are fixed when the code location
+    is loaded, so the settings have to be in its environment then, as those of the partitions do.
+
+    Where Ray encodes (FASHION_ENGINE=ray) the encoders take their GPUs themselves: do not run the steps by
+    ``ray_executor`` on the same cluster as well, or the step holds the GPU that its encoders wait for.
+    """
+    return {"pool": "gpu", "op_tags": {} if all(spec.startswith(_EMBEDDED) for spec in specs) else _GPU_TAGS}
+
+
+def limit_pools(instance: dg.DagsterInstance, settings: Settings) -> None:
+    """Let ``settings.gpu_pool`` steps of pool ``gpu`` run at a time; other pools keep the instance's default of 1.
+
+    The setting wins over a limit that was set in the UI. Storage without pools is left alone.
+    """
+    storage = instance.event_log_storage
+    if not storage.supports_global_concurrency_limits:
+        return
+    limits = {pool.name: pool.limit for pool in storage.get_pool_limits() if not pool.from_default}
+    if limits.get("gpu") != settings.gpu_pool:
+        storage.set_concurrency_slots("gpu", settings.gpu_pool)

@@ -1,0 +1,95 @@
+"""What runs in Ray's processes: reading pictures, encoding them, writing shards.
+
+Plain functions and one class on Arrow tables, importable wherever the package is installed; nothing here imports Ray.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from fashion_assets.encoders import local_visual
+from fashion_assets.encoders.cache import EmbeddingCache
+from fashion_assets.encoders.pictures import DECODE_SIDE
+from fashion_assets.encoders.protocol import Encoder, Modality
+from fashion_assets.encoders.ray_rows import decoded, items_of_rows
+from fashion_assets.encoders.registry import load_encoder
+from fashion_assets.encoders.rows import checked_vectors
+from fashion_assets.encoders.tables import vector_array, vectors_of
+from fashion_assets.storage.errors import UserError
+
+#: What a stored batch hands back: the refused alone, with the reason.
+REFUSED_ROWS: Final = pa.schema([pa.field("key", pa.string()), pa.field("refused", pa.string())])
+
+
+@dataclass(frozen=True)
+class EncoderFacts:
+    """What an encoder is, as a worker found it."""
+
+    model_id: str
+    modality: Modality
+    dim: int
+    #: Long side at which it wants picture files decoded.
+    decode_side: int
+
+
+def encoder_facts(spec: str, options: dict[str, Any]) -> EncoderFacts | UserError:
+    """The facts of ``load_encoder(spec, **options)``, or its refusal: returned, so that the sentence stays one."""
+    try:
+        encoder = load_encoder(spec, **options)
+    except UserError as error:
+        return UserError(str(error))
+    return EncoderFacts(encoder.model_id, encoder.modality, encoder.dim, _decode_side(encoder))
+
+
+def decode_rows(rows: pa.Table, *, max_side: int, block_bytes: int) -> Iterator[pa.Table]:
+    """Rows of items with the pictures decoded or refused (``ray_rows.decoded``)."""
+    yield from decoded(rows, max_side, block_bytes)
+
+
+class EncodeRows:
+    """An actor that loads the encoder once and turns decoded rows into rows (key, vector, refused)."""
+
+    def __init__(self, spec: str, options: dict[str, Any], expected: EncoderFacts, naming: str) -> None:
+        self._encoder = load_encoder(spec, **options)
+        self._expected = expected
+        self._naming = naming
+
+    def __call__(self, rows: pa.Table) -> pa.Table:
+        """Raises UserError if this worker's encoder is not the expected one, or for NaN, naming the item."""
+        encoder, expected = self._encoder, self._expected
+        if (encoder.model_id, encoder.dim) != (expected.model_id, expected.dim):
+            raise UserError(
+                f"one worker has the encoder {expected.model_id!r} with {expected.dim} dimensions, another "
+                f"{encoder.model_id!r} with {encoder.dim}; give all nodes the same weights and kind of device"
+            )
+        keys = rows.column("key").to_pylist()
+        reasons = rows.column("refused").to_pylist()
+        readable = [number for number, reason in enumerate(reasons) if reason is None]
+        vectors = np.zeros((len(keys), encoder.dim), dtype=np.float32)
+        if readable:
+            refused: dict[int, str] = {}
+            raw = encoder.encode(items_of_rows(rows.take(readable)), refused)
+            names = [self._naming.format(keys[number]) for number in readable]
+            vectors[readable] = checked_vectors(raw, len(readable), encoder.dim, encoder.model_id, names)
+            for number, reason in refused.items():
+                reasons[readable[number]] = reason
+        columns = [pa.array(keys, pa.string()), vector_array(vectors), pa.array(reasons, pa.string())]
+        return pa.table(columns, names=["key", "vector", "refused"])
+
+
+def store_rows(rows: pa.Table, *, root: Path, model_id: str) -> pa.Table:
+    """The refused of encoded rows (``REFUSED_ROWS``); the vectors of the others are one shard on disk."""
+    readable = rows.filter(rows.column("refused").is_null())
+    if readable.num_rows:
+        EmbeddingCache(root).store(model_id, readable.column("key").to_pylist(), vectors_of(readable))
+    return rows.filter(rows.column("refused").is_valid()).select(REFUSED_ROWS.names).cast(REFUSED_ROWS)
+
+
+def _decode_side(encoder: Encoder) -> int:
+    return local_visual._DECODE_SIDE if isinstance(encoder, local_visual.LocalVisualEncoder) else DECODE_SIDE
