@@ -1,20 +1,26 @@
-# One page: `make demo` first, then `make test`, `make ui`, `make check`.
+# One page: `make demo` first, then `make test`, `make ui`, `make check`; `make test-slow` for the rest of the suite.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 DATA_DIR ?= data
 STAMP = $(VENV)/.installed
+MARKED = slow or ray or real_data or postgres or s3
 
-.PHONY: demo test ui check lint types clean-data install
+.PHONY: demo test test-slow ui check lint types clean-data install
 
 # Everything on made data, from nothing: install, sample, six months, reports.
 demo: install
 	$(BIN)/fashion-assets sample $(DATA_DIR)
 	$(BIN)/fashion-assets run --data-dir $(DATA_DIR)
 
-# The whole suite; tests that need what is absent (a browser, real data) skip with the reason.
+# The fast suite; tests that need what is absent (a browser) skip with the reason.
 test: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not ($(MARKED))"
+
+# What takes longer or needs more: compilers, a Ray cluster, the real crawl files.
+test-slow: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,ray]"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "$(MARKED)"
 
 # Dagster's UI and daemon over the same data root and run history.
 ui: install
