@@ -17,6 +17,7 @@ import typer
 from fashion_assets.cli.encoders import encoders_app
 from fashion_assets.cli.keywords import keywords_app
 from fashion_assets.cli.options import DataDir, settings_of
+from fashion_assets.cli.trends import trends_app
 from fashion_assets.storage.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(keywords_app, name="keywords")
 app.add_typer(encoders_app, name="encoders")
+app.add_typer(trends_app, name="trends")
 
 
 class TableFormat(StrEnum):

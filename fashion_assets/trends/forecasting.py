@@ -1,5 +1,5 @@
-"""Forecasts with intervals, each series by the model that its own past would have favoured, and how good that
-was.
+"""Forecasts with intervals and how good they were: long weekly series as a panel, others each by the model that its
+own past would have favoured.
 """
 
 from __future__ import annotations
@@ -11,8 +11,19 @@ import numpy.typing as npt
 import pandas as pd
 
 from fashion_assets.storage.errors import UserError
+from fashion_assets.trends.backtest_figures import (
+    Pair,
+    conformal_widths,
+    coverage,
+    mase,
+    naive_error,
+    smape,
+)
 from fashion_assets.trends.forecast_models import ENSEMBLE, all_forecasts
-from fashion_assets.trends.time_axis import Series, read_series
+from fashion_assets.trends.panel_backtest import MIN_PANEL_WEEKS
+from fashion_assets.trends.panel_tables import is_panel_series, panel_tables, panels
+from fashion_assets.trends.statistical_models import MAX_SERIES, model_names, statistical_forecast
+from fashion_assets.trends.time_axis import UNITS, Series, read_series
 
 # Past forecasts per series: each origin costs one fit of all models; beyond six the choice hardly changes.
 MAX_ORIGINS = 6
@@ -23,10 +34,6 @@ MIN_TRAINING = 3
 MIN_SEASONS = 2
 # 80 %: with the some dozen residuals of a monthly series the outer 5 % cannot be read off them.
 INTERVAL_LEVEL = 0.8
-# A step's spread is read from the residuals of neighbouring steps; with fewer than these, from those of all
-# steps.
-MIN_RESIDUALS = 8
-_STEP_NEIGHBOURHOOD = 1.5
 
 FORECAST_COLUMNS = ["series_id", "date", "mean", "lo", "hi", "model", "note"]
 BACKTEST_COLUMNS = [
@@ -46,21 +53,12 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass
 class _Past:
-    """What the models would have said: per model a list of (forecast, truth) of each origin."""
+    """What the models would have said: per model the (forecast, truth) of each origin."""
 
-    pairs: dict[str, list[tuple[FloatArray, FloatArray]]] = field(default_factory=dict)
+    pairs: dict[str, list[Pair]] = field(default_factory=dict)
     scales: list[float] = field(default_factory=list)
     seasonal: bool = False
     note: str = ""
-
-    def mase(self, model: str) -> float:
-        """Mean absolute scaled error, the mean over origins; NaN without a backtest."""
-        errors = [np.abs(mean - truth).mean() for mean, truth in self.pairs[model]]
-        scaled = zip(errors, self.scales, strict=True)
-        ratios = [
-            error / scale if scale > 0 else 0.0 for error, scale in scaled if scale > 0 or error < 1e-12
-        ]
-        return float(np.mean(ratios)) if ratios else float("nan")
 
     def chosen(self) -> str:
         """The model with the smallest mean absolute error; the ensemble if nothing could be compared."""
@@ -83,17 +81,21 @@ def forecast(
     *,
     level: float = INTERVAL_LEVEL,
     bounds: tuple[float, float] | None = None,
+    thorough: bool = False,
 ) -> pd.DataFrame:
     """The next ``horizon`` steps of each series: series_id, date, mean, lo, hi, model, note.
 
     ``series`` is long: series_id, date (or month), value. ``freq`` is M, W or D, or None for the median step.
-    The model is chosen per series by a rolling-origin backtest; lo and hi are the ``level`` quantile of its
-    backtest errors around the mean, never narrower at a later step, NaN where the past is too short for any
-    error. ``bounds`` clips all three, (0, 1) for shares. ``date`` is the first of the month for months.
-    ``note`` says what cannot be known, such as a yearly season from under two years. Raises UserError for
-    what ``read_series`` refuses, and for a horizon under 1.
+    Weekly series of two years or more are forecast together with those over the same weeks
+    (``weekly_panel``), all others each by the model that a rolling-origin backtest chooses. lo and hi are the
+    ``level`` quantile of the backtest errors around the mean, never narrower at a later step (on the scale of
+    the panel), NaN where the past is too short for any error. ``bounds`` clips all three, (0, 1) for shares.
+    ``date`` is the first of the month for months. ``note`` says what cannot be known, such as a yearly season
+    from under two years. ``thorough`` also tries AutoETS, AutoARIMA and AutoTheta of statsforecast on series
+    with two seasons, if there are at most ``MAX_SERIES`` of them. Raises UserError for what ``read_series``
+    refuses, and for a horizon under 1.
     """
-    return forecast_and_backtest(series, horizon, freq, level=level, bounds=bounds)[0]
+    return forecast_and_backtest(series, horizon, freq, level=level, bounds=bounds, thorough=thorough)[0]
 
 
 def backtest(
@@ -102,6 +104,7 @@ def backtest(
     freq: str | None = None,
     *,
     level: float = INTERVAL_LEVEL,
+    thorough: bool = False,
 ) -> pd.DataFrame:
     """How every model would have done: series_id, model, mase, smape, coverage, n_origins, horizon, chosen,
     note.
@@ -113,7 +116,7 @@ def backtest(
     past is too short. The chosen model's figures are of the origins that chose it, so a little better than
     the future will be.
     """
-    return forecast_and_backtest(series, horizon, freq, level=level)[1]
+    return forecast_and_backtest(series, horizon, freq, level=level, thorough=thorough)[1]
 
 
 def forecast_and_backtest(
@@ -123,25 +126,41 @@ def forecast_and_backtest(
     *,
     level: float = INTERVAL_LEVEL,
     bounds: tuple[float, float] | None = None,
+    thorough: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What ``forecast`` and ``backtest`` return, each series' past gone through once."""
     _check(horizon, level)
-    tables: list[pd.DataFrame] = []
-    rows: list[dict[str, object]] = []
-    for one in read_series(series, freq):
-        past = _rolling_origins(one, horizon)
+    read = read_series(series, freq)
+    parts = [panel_tables(panel, horizon, level, bounds, thorough) for panel in panels(read)]
+    alone = [one for one in read if not is_panel_series(one)]
+    thorough = thorough and sum(_seasonal(one) for one in alone) <= MAX_SERIES
+    for one in alone:
+        past = _rolling_origins(one, horizon, thorough)
         model = past.chosen()
-        tables.append(_future(one, past, model, horizon, level, bounds))
-        rows += _figures(one, past, model, level)
-    future = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=FORECAST_COLUMNS)
-    return future, pd.DataFrame(rows, columns=BACKTEST_COLUMNS)
+        figures = pd.DataFrame(_figures(one, past, model, level))
+        parts.append((_future(one, past, model, horizon, level, bounds), figures))
+    order = {one.series_id: position for position, one in enumerate(read)}
+    future, figures = (
+        _in_order([part[side] for part in parts], columns, order)
+        for side, columns in enumerate((FORECAST_COLUMNS, BACKTEST_COLUMNS))
+    )
+    return future, figures
+
+
+def _in_order(tables: list[pd.DataFrame], columns: list[str], order: dict[str, int]) -> pd.DataFrame:
+    """The tables below each other, series in the order of the input."""
+    if not tables:
+        return pd.DataFrame(columns=columns)
+    table = pd.concat(tables, ignore_index=True)[columns]
+    position = table["series_id"].map(order).to_numpy()
+    return table.iloc[np.argsort(position, kind="stable")].reset_index(drop=True)
 
 
 def _future(
     one: Series, past: _Past, model: str, horizon: int, level: float, bounds: tuple[float, float] | None
 ) -> pd.DataFrame:
-    mean = all_forecasts(one.values, horizon, one.season, past.seasonal)[model]
-    width = _widths(past.pairs[model], horizon, level)
+    mean = _forecasts(one.values, horizon, one, past.seasonal, [model])[model]
+    width = conformal_widths(past.pairs[model], horizon, level)
     low, high = (np.clip(edge, *bounds) if bounds else edge for edge in (mean - width, mean + width))
     mean = np.clip(mean, *bounds) if bounds else mean
     columns = {
@@ -159,9 +178,9 @@ def _figures(one: Series, past: _Past, chosen: str, level: float) -> list[dict[s
         {
             "series_id": one.series_id,
             "model": model,
-            "mase": past.mase(model),
-            "smape": _smape(pairs),
-            "coverage": _coverage(pairs, level),
+            "mase": mase(pairs, past.scales),
+            "smape": smape(pairs),
+            "coverage": coverage(pairs, level),
             "n_origins": len(pairs),
             "horizon": max((len(truth) for _, truth in pairs), default=0),
             "chosen": model == chosen,
@@ -179,82 +198,54 @@ def _check(horizon: int, level: float) -> None:
         )
 
 
-def _rolling_origins(one: Series, horizon: int) -> _Past:
-    y, season = one.values, one.season
-    seasonal = len(y) > MIN_SEASONS * season
+def _seasonal(one: Series) -> bool:
+    return one.freq != "W" and len(one.values) > MIN_SEASONS * one.season
+
+
+def _rolling_origins(one: Series, horizon: int, thorough: bool) -> _Past:
+    y, seasonal = one.values, _seasonal(one)
     past = _Past(seasonal=seasonal, note=_note(one, seasonal))
+    extra = model_names(one.season) if thorough and seasonal else []
     # Seasonal models cannot be tried on less than two seasons, so the comparison starts after those.
-    shortest = MIN_SEASONS * season if seasonal else MIN_TRAINING
+    shortest = MIN_SEASONS * one.season if seasonal else MIN_TRAINING
     candidates = list(range(shortest, len(y) - horizon + 1))
     if len(candidates) < 2:  # too short for two full horizons: the later origins see fewer steps
         candidates = list(range(shortest, len(y)))
     picked = np.linspace(0, len(candidates) - 1, min(MAX_ORIGINS, len(candidates))).round().astype(int)
     origins = [candidates[index] for index in picked]
-    for model in all_forecasts(y, 1, season, seasonal):
+    for model in [*all_forecasts(y, 1, one.season, seasonal), *extra]:
         past.pairs[model] = []
     for origin in origins:
         truth = y[origin : origin + horizon]
-        past.scales.append(_scale(y[:origin], season if seasonal else 1))
-        for model, mean in all_forecasts(y[:origin], len(truth), season, seasonal).items():
+        past.scales.append(naive_error(y[:origin], one.season if seasonal else 1))
+        for model, mean in _forecasts(y[:origin], len(truth), one, seasonal, extra).items():
             past.pairs[model].append((mean, truth))
     return past
 
 
+def _forecasts(
+    y: FloatArray, horizon: int, one: Series, seasonal: bool, wanted: list[str]
+) -> dict[str, FloatArray]:
+    """{model: (horizon,)} of the models in numpy, and of those of statsforecast that are wanted."""
+    found = all_forecasts(y, horizon, one.season, seasonal)
+    for name in wanted:
+        if name not in found:
+            found[name] = statistical_forecast(name, y, horizon, one.season)
+    return found
+
+
 def _note(one: Series, seasonal: bool) -> str:
+    unit = UNITS[one.freq]
     notes = []
-    unit, cycle = {"M": ("months", "yearly"), "W": ("weeks", "yearly"), "D": ("days", "weekly")}[one.freq]
     if not seasonal:
+        cycle = "weekly" if one.freq == "D" else "yearly"
+        needed = MIN_PANEL_WEEKS if one.freq == "W" else MIN_SEASONS * one.season + 1
         notes.append(
-            f"the {cycle} season cannot be known from {len(one.values)} {unit} "
-            f"({MIN_SEASONS * one.season + 1} needed); "
+            f"the {cycle} season cannot be known from {len(one.values)} {unit} ({needed} needed); "
             "forecast without one"
         )
     if len(one.values) <= MIN_TRAINING:
         notes.append(f"too short for a backtest ({len(one.values)} {unit}), so there is no interval")
     if one.filled:
-        notes.append(f"{one.filled} missing {unit} filled along a straight line")
+        notes.append(one.filled_note())
     return "; ".join(notes)
-
-
-def _scale(history: FloatArray, lag: int) -> float:
-    return float(np.abs(history[lag:] - history[:-lag]).mean()) if len(history) > lag else 0.0
-
-
-def _smape(pairs: list[tuple[FloatArray, FloatArray]]) -> float:
-    if not pairs:
-        return float("nan")
-    mean, truth = (np.concatenate(side) for side in zip(*pairs, strict=True))
-    size = np.abs(mean) + np.abs(truth)
-    return float(np.mean(200 * np.abs(mean - truth) / np.where(size > 0, size, 1.0)))
-
-
-def _coverage(pairs: list[tuple[FloatArray, FloatArray]], level: float) -> float:
-    if len(pairs) < 2:
-        return float("nan")
-    inside = []
-    for index, (mean, truth) in enumerate(pairs):
-        others = pairs[:index] + pairs[index + 1 :]
-        inside.append(np.abs(mean - truth) <= _widths(others, len(truth), level) + 1e-12)
-    return float(np.concatenate(inside).mean())
-
-
-def _widths(pairs: list[tuple[FloatArray, FloatArray]], horizon: int, level: float) -> FloatArray:
-    """(horizon,) half widths: the conformal quantile of the absolute backtest errors at about each step.
-
-    The quantile is the ceil((n + 1) level)-th smallest of n errors (Vovk's split conformal rule), the largest
-    if n is too small for it. Steps beyond the longest backtest grow with the square root of the step, as a
-    random walk would.
-    """
-    if not pairs:
-        return np.full(horizon, np.nan)
-    steps = np.concatenate([np.arange(1, len(truth) + 1) for _, truth in pairs])
-    errors = np.concatenate([np.abs(mean - truth) for mean, truth in pairs])
-    longest = int(steps.max())
-    widths = np.empty(horizon)
-    for step in range(1, horizon + 1):
-        tested = min(step, longest)
-        near = errors[(steps >= tested / _STEP_NEIGHBOURHOOD) & (steps <= tested * _STEP_NEIGHBOURHOOD)]
-        pool = np.sort(near if len(near) >= MIN_RESIDUALS else errors)
-        rank = min(int(np.ceil((len(pool) + 1) * level)), len(pool))
-        widths[step - 1] = pool[rank - 1] * np.sqrt(step / tested)
-    return np.asarray(np.maximum.accumulate(widths), dtype=np.float64)

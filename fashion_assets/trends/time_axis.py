@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from fashion_assets.storage.errors import UserError
 
 # Periods per year (per week for days), by pandas' period code.
 SEASONS = {"M": 12, "W": 52, "D": 7}
+UNITS = {"M": "months", "W": "weeks", "D": "days"}
 # Dates closer than these (days, median step) are days, weeks, else months.
 _DAY_STEP, _WEEK_STEP = 2.0, 10.0
 
@@ -27,7 +29,7 @@ class Series:
 
     series_id: str
     values: FloatArray
-    dates: list[pd.Timestamp]
+    dates: pd.DatetimeIndex
     freq: str
     filled: int
 
@@ -35,13 +37,21 @@ class Series:
     def season(self) -> int:
         return SEASONS[self.freq]
 
-    def future(self, horizon: int) -> list[pd.Timestamp]:
+    def future(self, horizon: int) -> pd.DatetimeIndex:
         """The next ``horizon`` dates."""
-        last = self.dates[-1]
-        if self.freq == "M":
-            return [last + pd.DateOffset(months=step) for step in range(1, horizon + 1)]
-        days = 7 if self.freq == "W" else 1
-        return [last + pd.Timedelta(days=days * step) for step in range(1, horizon + 1)]
+        return _dates(self.dates[-1], horizon + 1, self.freq)[1:]
+
+    def filled_note(self) -> str:
+        """What was filled in, or nothing."""
+        unit = UNITS[self.freq]
+        return f"{self.filled} missing {unit} filled along a straight line" if self.filled else ""
+
+
+def _dates(first: pd.Timestamp, count: int, freq: str) -> pd.DatetimeIndex:
+    """``count`` dates from ``first`` on; months by their first day."""
+    if freq == "M":
+        return pd.date_range(first.normalize().replace(day=1), periods=count, freq="MS")
+    return pd.date_range(first, periods=count, freq="7D" if freq == "W" else "D")
 
 
 def checked_months(months: Sequence[str]) -> list[str]:
@@ -86,7 +96,9 @@ def read_series(frame: pd.DataFrame, freq: str | None = None) -> list[Series]:
             f"{', '.join(missing)} is missing "
             "(expected series_id, date, value)"
         )
-    dates = pd.to_datetime(frame[time].astype(str), errors="coerce")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pandas warns of what is refused in the next line
+        dates = pd.to_datetime(frame[time].astype(str), errors="coerce")
     _refuse(frame, dates.isna(), time, "is no date; write 2024-01-31 or 2024-01")
     values = pd.to_numeric(frame["value"], errors="coerce").astype(float)
     _refuse(frame, values.isna() & frame["value"].notna() | np.isinf(values), "value", "is no number")
@@ -98,7 +110,14 @@ def read_series(frame: pd.DataFrame, freq: str | None = None) -> list[Series]:
 def _refuse(frame: pd.DataFrame, bad: pd.Series, column: str, what: str) -> None:
     if bad.any():
         row = int(np.argmax(bad.to_numpy()))
-        raise UserError(f"row {row + 1}, column {column}: {str(frame[column].iloc[row])!r} {what}")
+        raise UserError(
+            f"{_place(frame.index, row)}, column {column}: {str(frame[column].iloc[row])!r} {what}"
+        )
+
+
+def _place(index: pd.Index, row: int) -> str:
+    """The line of the file that the table was read from, else the row, counted from 1."""
+    return f"line {index[row]}" if index.name == "line" else f"row {row + 1}"
 
 
 def _on_axis(series_id: str, group: pd.DataFrame, freq: str) -> Series:
@@ -109,11 +128,13 @@ def _on_axis(series_id: str, group: pd.DataFrame, freq: str) -> Series:
         days = (group["date"] - group["date"].iloc[0]).dt.days
         step = (days / (7 if freq == "W" else 1)).round().astype(int)
     if step.duplicated().any():
-        double = group["date"][step.duplicated()].iloc[0]
+        at = int(np.argmax(step.duplicated().to_numpy()))
+        double = group["date"].iloc[at]
+        where = f" (the second in {_place(group.index, at)})" if group.index.name == "line" else ""
         unit = {"M": "month", "W": "week", "D": "day"}[freq]
         raise UserError(
-            f"the series {series_id} has two values for the {unit} of {double:%Y-%m-%d}; keep one, or add "
-            "them up"
+            f"the series {series_id} has two values for the {unit} of {double:%Y-%m-%d}{where}; keep "
+            "one, or add them up"
         )
     index = (step - step.iloc[0]).to_numpy()
     known = group["value"].notna().to_numpy()
@@ -123,9 +144,5 @@ def _on_axis(series_id: str, group: pd.DataFrame, freq: str) -> Series:
     index, known_values = index[known] - index[known][0], group["value"].to_numpy()[known]
     values = np.interp(np.arange(index[-1] + 1), index, known_values)
     first = group["date"][known].iloc[0]
-    offsets = range(len(values))
-    if freq == "M":
-        dates = [first.normalize().replace(day=1) + pd.DateOffset(months=offset) for offset in offsets]
-    else:
-        dates = [first + pd.Timedelta(days=(7 if freq == "W" else 1) * offset) for offset in offsets]
+    dates = _dates(first, len(values), freq)
     return Series(series_id, values.astype(np.float64), dates, freq, len(values) - len(index))
