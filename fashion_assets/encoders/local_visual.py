@@ -29,8 +29,8 @@ Pixels = npt.NDArray[np.uint8]
 
 #: Part of the model id: raised with every change of what a block measures.
 VERSION: Final = 1
-#: Long side at which files are decoded.
-_DECODE_SIDE: Final = 256
+#: Long side, in pixels, at which files are decoded.
+DECODE_SIDE: Final = 256
 
 #: Block -> weight. Behind each: what is left without the block of two neighbour purities, the share of a
 #: picture's 15 nearest that have its sub-category (4,000 catalogue pictures, mean over categories; .732 with
@@ -62,6 +62,7 @@ class LocalVisualEncoder:
     """
 
     modality: Modality = "image"
+    decode_side: int = DECODE_SIDE
 
     def __init__(self, *, weights: dict[str, float] | None = None, workers: int | None = None) -> None:
         chosen = WEIGHTS if weights is None else weights
@@ -104,7 +105,7 @@ class LocalVisualEncoder:
         # Pictures run side by side already.
         cv2.setNumThreads(1)
         try:
-            return self._vector(picture_pixels(item, max_side=_DECODE_SIDE))
+            return self._vector(picture_pixels(item, max_side=self.decode_side))
         except MediaError as error:
             return error
 

@@ -23,6 +23,7 @@ class Encoder(Protocol):
     ``dim`` is d. ``modality`` says which items are taken: ``text`` takes ``str``; ``image`` takes RGB or
     RGBA uint8 arrays (h, w, 3|4), Pillow images, ``Path`` or ``PackedPicture``; ``joint`` takes both, in one
     space. In RGBA pictures alpha is the garment region. A ``str`` is always a text, never a path.
+    An encoder that has files decoded at another long side than ``pictures.DECODE_SIDE`` says so as ``decode_side``.
     """
 
     model_id: str

@@ -13,7 +13,6 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from fashion_assets.encoders import local_visual
 from fashion_assets.encoders.cache import EmbeddingCache
 from fashion_assets.encoders.pictures import DECODE_SIDE
 from fashion_assets.encoders.protocol import Encoder, Modality
@@ -92,4 +91,4 @@ def store_rows(rows: pa.Table, *, root: Path, model_id: str) -> pa.Table:
 
 
 def _decode_side(encoder: Encoder) -> int:
-    return local_visual._DECODE_SIDE if isinstance(encoder, local_visual.LocalVisualEncoder) else DECODE_SIDE
+    return int(getattr(encoder, "decode_side", DECODE_SIDE))
