@@ -1,8 +1,8 @@
 """Batches by length, made ready ahead of the network, halved when memory runs out.
 
 Longest items come first, so that padding is small and a lack of memory shows at once instead of at the end.
-While the network works on one batch, threads read the pictures of the next ones, and one thread puts each
-together (stacks, tokenises). However many items a call has, at most ``AHEAD`` batches beside the one in the
+While the network works on one batch (or on one a lane), threads read the pictures of the next ones, and one thread
+puts each together (stacks, tokenises). However many items a call has, at most ``AHEAD`` batches beside the one in the
 network are ready or on their way (more only where a batch has fewer items than there are readers), each
 picture as the tower's ``transform`` leaves it: 150 kB an ONNX input of 224 x 224, 600 kB one of float32.
 """
@@ -10,7 +10,6 @@ picture as the tower's ``transform`` leaves it: 150 kB an ONNX input of 224 x 22
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fashion_assets.media.errors import MediaError
+from fashion_assets.networks.cores import core_count
 from fashion_assets.storage.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -45,9 +45,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def reader_count() -> int:
-    """Threads that read pictures: one a core that this process may use, at most ``MAX_READERS``."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(MAX_READERS, usable)
+    """Threads that read pictures: one a core, at most ``MAX_READERS``."""
+    return min(MAX_READERS, core_count())
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,15 @@ class _Ready:
     input: Any
     numbers: list[int]
     refused: dict[int, MediaError]
+
+
+@dataclass(frozen=True)
+class _Running:
+    """A batch in the network: it ends before position ``stop``; ``rows`` is None where memory ran out."""
+
+    stop: int
+    numbers: list[int]
+    rows: Future[npt.NDArray[np.float32] | None]
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,8 @@ class BatchRunner:
     """Runs ``forward(prepare(items))`` over batches and hands rows back in the order of the items.
 
     With ``read`` every item goes through it first, one by one in threads of their own; one that raises MediaError is
-    left out. ``batch_size`` shrinks for good when memory ran out once: the next call starts where this one ended.
+    left out. ``lanes`` batches are in the network at a time, each in a thread of its own. ``batch_size`` shrinks for
+    good when memory ran out once: the next call starts where this one ended.
     """
 
     def __init__(
@@ -88,12 +97,14 @@ class BatchRunner:
         dim: int,
         name: str,
         read: Callable[[Any], Any] | None = None,
+        lanes: int = 1,
     ) -> None:
         if batch_size < 1:
             raise UserError(f"the batch size is {batch_size}; it has to be at least 1")
         self.prepare = prepare
         self.forward = forward
         self.read = read
+        self.lanes = lanes
         self.batch_size = batch_size
         self.dim = dim
         self.name = name
@@ -114,40 +125,48 @@ class BatchRunner:
         order: list[int] = list(range(len(items))) if longest_first is None else longest_first.tolist()
         readers = ThreadPoolExecutor(reader_count(), thread_name_prefix="read-picture")
         preparer = ThreadPoolExecutor(1, thread_name_prefix="prepare-batch")
+        network = ThreadPoolExecutor(self.lanes, thread_name_prefix="network")
         coming: deque[_Coming] = deque()
+        running: deque[_Running] = deque()
         # Rows of a GPU arrive while the next batch is in the network: taking them at once would stop both.
         arriving: tuple[list[int], npt.NDArray[np.float32]] | None = None
         # Tiny batches must not leave readers without work.
-        ahead = max(AHEAD, -(-reader_count() // self.batch_size))
+        ahead = max(AHEAD, self.lanes, -(-reader_count() // self.batch_size))
         try:
             done = asked = 0
             while done < len(order):
                 while asked < len(order) and len(coming) <= ahead:
                     coming.append(self._ask(readers, preparer, items, order, asked))
                     asked = coming[-1].stop
-                batch = coming.popleft()
-                ready = batch.ready.result()
-                for number, error in ready.refused.items():
-                    if refused is None:
-                        raise error
-                    refused[number] = str(error)
-                if ready.numbers:
-                    rows = self._forward_or_none(ready.input)
-                    if rows is None:
-                        self._halve(len(ready.numbers), ready.numbers[0])
-                        _cancel(coming)
-                        asked = done
-                        continue
-                    if arriving is not None:
-                        out[arriving[0]] = arriving[1]
-                    arriving = ready.numbers, rows
-                done = batch.stop
+                while coming and len(running) < self.lanes:
+                    batch = coming.popleft()
+                    ready = batch.ready.result()
+                    for number, error in ready.refused.items():
+                        if refused is None:
+                            raise error
+                        refused[number] = str(error)
+                    rows = network.submit(self._rows_of, ready)
+                    running.append(_Running(batch.stop, ready.numbers, rows))
+                first = running.popleft()
+                found = first.rows.result()
+                if found is None:
+                    self._halve(len(first.numbers), first.numbers[0])
+                    _cancel(coming)
+                    for other in running:
+                        other.rows.cancel()
+                    running.clear()
+                    asked = done
+                    continue
+                if arriving is not None:
+                    out[arriving[0]] = arriving[1]
+                arriving = first.numbers, found
+                done = first.stop
             if arriving is not None:
                 out[arriving[0]] = arriving[1]
         finally:
             _cancel(coming)
-            readers.shutdown()
-            preparer.shutdown()
+            for pool in (readers, preparer, network):
+                pool.shutdown()
         return out
 
     def _ask(
@@ -159,7 +178,9 @@ class BatchRunner:
         start: int,
     ) -> _Coming:
         """The next batch from position ``start`` of the order, on its way."""
-        numbers = order[start : start + self.batch_size]
+        # Every lane gets a part of a short call.
+        size = min(self.batch_size, -(-len(order) // self.lanes))
+        numbers = order[start : start + size]
         chosen = [items[number] for number in numbers]
         reads = [] if self.read is None else [readers.submit(self.read, item) for item in chosen]
         ready = preparer.submit(self._make_ready, numbers, reads or chosen)
@@ -177,11 +198,13 @@ class BatchRunner:
                 refused[number] = error
         return _Ready(self.prepare(list(read.values())) if read else None, list(read), refused)
 
-    def _forward_or_none(self, prepared: Any) -> npt.NDArray[np.float32] | None:
+    def _rows_of(self, ready: _Ready) -> npt.NDArray[np.float32] | None:
         """The batch's rows, or None if memory ran out (the error is dropped here, with the tensors that it
         holds)."""
+        if not ready.numbers:
+            return np.zeros((0, self.dim), dtype=np.float32)
         try:
-            return self.forward(prepared)
+            return self.forward(ready.input)
         except Exception as error:  # broad because ONNX Runtime's errors have no common base but this one
             if not is_out_of_memory(error):
                 raise

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from fashion_assets.encoders.onnx_texts import NETWORK_FILE, load_onnx_texts, takes_texts
 from fashion_assets.encoders.towers import NetworkEncoder, Tower
-from fashion_assets.networks.onnx_session import open_session
+from fashion_assets.networks.onnx_session import lanes_of, open_session
 from fashion_assets.networks.torch_runtime import CPU_BATCH_SIZE
 from fashion_assets.networks.weights import local_path, missing_file, model_id_of, path_digest
 from fashion_assets.storage.errors import UserError
@@ -155,7 +155,7 @@ def _tower(session: Any, settings: OnnxInput, fixed_batch: int | None) -> Tower:
         rows = session.run([settings.output], {settings.input: batch})[0][:n_items]
         return np.asarray(rows, dtype=np.float32).reshape(n_items, -1)
 
-    return Tower(prepare, forward, transform)
+    return Tower(prepare, forward, transform, lanes=lanes_of(session))
 
 
 def scaled_batch(

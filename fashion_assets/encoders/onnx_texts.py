@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fashion_assets.encoders.towers import NetworkEncoder, Tower
+from fashion_assets.networks.onnx_session import lanes_of
 from fashion_assets.networks.torch_runtime import CPU_BATCH_SIZE
 from fashion_assets.networks.weights import model_id_of, path_digest
 from fashion_assets.storage.errors import UserError
@@ -169,7 +170,7 @@ def _tower(
         rows = np.asarray(session.run([output], inputs)[0], dtype=np.float32)
         return rows if rows.ndim == 2 else pooled(rows, batch["attention_mask"], settings.pooling)
 
-    return Tower(prepare, forward)
+    return Tower(prepare, forward, lanes=lanes_of(session))
 
 
 def pooled(

@@ -33,6 +33,8 @@ class Tower:
     prepare: Callable[[list[Any]], Any]
     forward: Callable[[Any], npt.NDArray[np.float32]]
     transform: Callable[[Pixels], Any] = lambda pixels: pixels
+    #: Batches that ``forward`` takes at a time, each from a thread of its own.
+    lanes: int = 1
 
     def read(self, item: Any) -> Any:
         """What ``prepare`` takes for one picture item. Raises MediaError for a file that cannot be read."""
@@ -63,7 +65,12 @@ class NetworkEncoder:
         self._text = self._image = None
         if text is not None:
             self._text = BatchRunner(
-                text.prepare, text.forward, batch_size=batch_size, dim=dim, name=self.model_id
+                text.prepare,
+                text.forward,
+                batch_size=batch_size,
+                dim=dim,
+                name=self.model_id,
+                lanes=text.lanes,
             )
         if image is not None:
             self._image = BatchRunner(
@@ -73,6 +80,7 @@ class NetworkEncoder:
                 dim=dim,
                 name=self.model_id,
                 read=image.read,
+                lanes=image.lanes,
             )
 
     def encode(self, items: Iterable[Any], refused: dict[int, str] | None = None) -> Vectors:

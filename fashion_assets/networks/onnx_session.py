@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from fashion_assets.networks.cores import cpu_lanes, threads_a_lane
 from fashion_assets.storage.errors import UserError
 
 
 def open_session(what: str, path: Path, device: str | None) -> Any:
     """An ``onnxruntime.InferenceSession``; CUDA if asked for or found, where this onnxruntime can.
 
+    On CPUs it is made for ``lanes_of(session)`` runs at a time.
     ``what`` names the user of the file in sentences (``encoder 'onnx:…'``). Raises UserError for a file that does
     not load, and for CUDA asked for in vain.
     """
@@ -27,6 +29,8 @@ def open_session(what: str, path: Path, device: str | None) -> Any:
     if device != "cpu" and "CUDAExecutionProvider" in available:
         providers.insert(0, "CUDAExecutionProvider")
     options = onnxruntime.SessionOptions()
+    # Batches side by side, each on its own core, wait for no other thread.
+    options.intra_op_num_threads = threads_a_lane()
     # By default the threads of a session burn their cores while they wait for one another, and pictures are read on
     # the same cores: a third of all CPU time with two threads (benchmarks/onnx_pipeline.py).
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -34,3 +38,8 @@ def open_session(what: str, path: Path, device: str | None) -> Any:
         return onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # ONNX Runtime's errors share no base class but this
         raise UserError(f"{what}: {path} is not an ONNX file that loads ({error})") from error
+
+
+def lanes_of(session: Any) -> int:
+    """Runs that the session is to be given at a time: one on a GPU, else ``cores.cpu_lanes``."""
+    return 1 if "CUDAExecutionProvider" in session.get_providers() else cpu_lanes()
