@@ -11,35 +11,24 @@ from pathlib import Path
 from typing import Any
 
 from fashion_assets.encoders.towers import NetworkEncoder, Tower
-from fashion_assets.networks.hub import load_from_hub, split_revision
+from fashion_assets.networks.hub import load_folder_or_hub
 from fashion_assets.networks.torch_compile import compiled
 from fashion_assets.networks.torch_runtime import TorchRuntime, ready
 from fashion_assets.networks.torch_transfer import fetched, on_device, pinned
 from fashion_assets.networks.weights import (
     UnloadableFiles,
-    local_path,
-    looks_like_path,
-    missing_file,
     model_id_of,
-    path_digest,
 )
 
 
 def load_sentence_transformer(name: str, *, models_dir: Path | None, runtime: TorchRuntime) -> NetworkEncoder:
     """The encoder of a saved folder or a hub repository."""
     spec = f"st:{name}"
-    folder = local_path(name, models_dir)
-    if folder is not None:
-        return _load(spec, folder, model_id_of(f"st:{folder.name}", path_digest(folder)), runtime)
-    if looks_like_path(name):
-        raise missing_file(f"encoder {spec!r}", name, models_dir)
-    repository = split_revision(name)[0]
-    return load_from_hub(
+    return load_folder_or_hub(
         f"encoder {spec!r}",
         name,
-        lambda snapshot: _load(
-            spec, snapshot.folder, model_id_of(f"st:{repository}", snapshot.commit), runtime
-        ),
+        models_dir,
+        lambda folder, short, revision: _load(spec, folder, model_id_of(f"st:{short}", revision), runtime),
     )
 
 

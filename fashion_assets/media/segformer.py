@@ -17,15 +17,11 @@ import numpy.typing as npt
 from fashion_assets.media.clothes_labels import classes_of_labels, shows_body
 from fashion_assets.media.segmentation import Mask, Pixels, SegmentResult, require_picture
 from fashion_assets.media.waiting_batches import WaitingBatches
-from fashion_assets.networks.hub import load_from_hub
+from fashion_assets.networks.hub import load_folder_or_hub
 from fashion_assets.networks.torch_runtime import pick_device, ready
 from fashion_assets.networks.weights import (
     DIGEST_LENGTH,
     UnloadableFiles,
-    local_path,
-    looks_like_path,
-    missing_file,
-    path_digest,
 )
 from fashion_assets.storage.errors import UserError
 
@@ -48,12 +44,9 @@ GPU_BATCH: Final = 16
 def load_segformer(name: str, *, models_dir: Path | None, device: str | None) -> SegformerSegmenter:
     """The segmenter of a saved folder or a hub repository. See ``load_segmenter`` for what raises."""
     what = f"segmenter 'segformer:{name}'"
-    folder = local_path(name, models_dir)
-    if folder is not None:
-        return _load(what, folder, path_digest(folder), device)
-    if looks_like_path(name):
-        raise missing_file(what, name, models_dir)
-    return load_from_hub(what, name, lambda snapshot: _load(what, snapshot.folder, snapshot.commit, device))
+    return load_folder_or_hub(
+        what, name, models_dir, lambda folder, _, revision: _load(what, folder, revision, device)
+    )
 
 
 def _load(what: str, folder: Path, revision: str, device: str | None) -> SegformerSegmenter:

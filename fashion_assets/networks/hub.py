@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from fashion_assets.networks.weights import UnloadableFiles
+from fashion_assets.networks.weights import (
+    UnloadableFiles,
+    local_path,
+    looks_like_path,
+    missing_file,
+    path_digest,
+)
 from fashion_assets.storage.errors import UserError
 
 #: Seconds for the first request; a hub that does not answer in this time will not deliver gigabytes either.
@@ -47,6 +53,23 @@ def split_revision(name: str) -> tuple[str, str | None]:
     """``("org/model", "revision")`` of ``org/model@revision``; the revision is None if none is given."""
     repository, separator, revision = name.partition("@")
     return repository, revision if separator else None
+
+
+def load_folder_or_hub(
+    what: str, name: str, models_dir: Path | None, load: Callable[[Path, str, str], Loaded]
+) -> Loaded:
+    """What ``load(folder, short name, revision)`` makes of a saved folder or, if there is none, a hub repository.
+
+    A folder's short name is its own and its revision a digest of its files; a repository's are ``org/model`` and its
+    commit. Raises UserError as ``load_from_hub``, and for a path that is not there.
+    """
+    folder = local_path(name, models_dir)
+    if folder is not None:
+        return load(folder, folder.name, path_digest(folder))
+    if looks_like_path(name):
+        raise missing_file(what, name, models_dir)
+    repository = split_revision(name)[0]
+    return load_from_hub(what, name, lambda snapshot: load(snapshot.folder, repository, snapshot.commit))
 
 
 def load_from_hub(
