@@ -72,10 +72,10 @@ def _configured_model_check(asset: str, modality: Literal["text", "image"]) -> d
     """A blocking check that all vectors of a month come from the encoder that is configured now."""
 
     # The id says in which precision the network computes, so it is asked for where the vectors are made.
-    spec = Settings().text_encoder if modality == "text" else Settings().image_encoder
+    needs = compute(Settings(), "text_encoder" if modality == "text" else "image_encoder")
 
     @dg.asset_check(
-        asset=asset, name=f"{asset}_one_model", blocking=True, partitions_def=MONTHS, **compute(spec)
+        asset=asset, name=f"{asset}_one_model", blocking=True, partitions_def=MONTHS, **needs
     )
     def one_model(
         context: dg.AssetCheckExecutionContext,

@@ -1,12 +1,12 @@
 """What a step computes on: its pool, and what it asks Kubernetes and Ray for.
 
-Belongs here: ``@dg.asset(**compute(spec))`` and the limits of the pools. Does not belong here: which device an
-encoder takes (``networks.torch_runtime``), how a run executes its steps (``executors``).
+Belongs here: ``@dg.asset(**compute(Settings(), "text_encoder"))`` and the limits of the pools. Does not belong here:
+which device an encoder takes (``networks.torch_runtime``), how a run executes its steps (``executors``).
 """
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 import dagster as dg
 
@@ -18,7 +18,7 @@ _GPU_TAGS: dict[str, Any] = {
     "dagster-k8s/config": {"container_config": {"resources": {"limits": {"nvidia.com/gpu": "1"}}}},
     "dagster-ray/config": {"num_gpus": 1},
 }
-#: Embedded encoders and segmenters, which have no use for a GPU.
+#: Encoders and segmenters that have no use for a GPU.
 _EMBEDDED = ("local:", "grabcut")
 
 
@@ -29,17 +29,18 @@ class Compute(TypedDict):
     op_tags: dict[str, Any]
 
 
-def compute(*specs: str) -> Compute:
-    """The arguments ``pool`` and ``op_tags`` of an asset or asset check that loads what ``specs`` name.
+def compute(settings: Settings, *names: Literal["text_encoder", "image_encoder", "segmenter"]) -> Compute:
+    """The arguments ``pool`` and ``op_tags`` of an asset or asset check that loads what these settings name.
 
-    The pool is ``gpu``, with or without one: it keeps two networks from sharing one memory. The tags ask a cluster
-    for a GPU, unless all of ``specs`` are embedded (``local:…``, ``grabcut``). They are fixed when the code location
-    is loaded, so the settings have to be in its environment then, as those of the partitions do.
-
-    Where Ray encodes (FASHION_ENGINE=ray) the encoders take their GPUs themselves: do not run the steps by
-    ``ray_executor`` on the same cluster as well, or the step holds the GPU that its encoders wait for.
+    The pool is ``gpu``, with or without one: over all runs it keeps the number of steps with networks at its limit.
+    The tags ask a cluster for a GPU, if the profile is ``gpu`` (which says that there are some) and one of the settings
+    names a network. Where Ray encodes (FASHION_ENGINE=ray) its workers have the GPUs, so a step that only encodes asks
+    for none. Tags are fixed when the code location is loaded, so the settings have to be in its environment then, as
+    those of the partitions do.
     """
-    return {"pool": "gpu", "op_tags": {} if all(spec.startswith(_EMBEDDED) for spec in specs) else _GPU_TAGS}
+    mine = [name for name in names if settings.engine == "inline" or name == "segmenter"]
+    networks = [name for name in mine if not getattr(settings, name).startswith(_EMBEDDED)]
+    return {"pool": "gpu", "op_tags": _GPU_TAGS if settings.profile == "gpu" and networks else {}}
 
 
 def limit_pools(instance: dg.DagsterInstance, settings: Settings) -> None:

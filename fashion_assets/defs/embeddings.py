@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     group_name="embeddings",
     kinds={"parquet"},
     deps=["word_vectors"],
-    **compute(Settings().text_encoder),
+    **compute(Settings(), "text_encoder"),
 )
 def text_embeddings(
     context: dg.AssetExecutionContext,
@@ -51,7 +51,7 @@ def text_embeddings(
 
 
 @dg.asset(
-    partitions_def=MONTHS, group_name="embeddings", kinds={"parquet"}, **compute(Settings().image_encoder)
+    partitions_def=MONTHS, group_name="embeddings", kinds={"parquet"}, **compute(Settings(), "image_encoder")
 )
 def image_embeddings(
     context: dg.AssetExecutionContext,

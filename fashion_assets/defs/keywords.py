@@ -107,7 +107,7 @@ def keyword_training_words(
     deps=["word_vectors", "cleaned_posts"],
     group_name="keywords",
     kinds={"pytorch"},
-    **compute(Settings().text_encoder),
+    **compute(Settings(), "text_encoder"),
 )
 def tfashion_model(
     settings: dg.ResourceParam[Settings],

@@ -53,7 +53,7 @@ def post_images(
 
 
 @dg.asset(
-    partitions_def=MONTHS, group_name="media", kinds={"parquet", "opencv"}, **compute(Settings().segmenter)
+    partitions_def=MONTHS, group_name="media", kinds={"parquet", "opencv"}, **compute(Settings(), "segmenter")
 )
 def garment_images(
     context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], post_images: pd.DataFrame

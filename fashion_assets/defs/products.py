@@ -81,7 +81,7 @@ def clean_cards(settings: dg.ResourceParam[Settings]) -> Iterator[dg.Output[pd.D
     group_name="products",
     kinds={"parquet"},
     deps=["word_vectors"],
-    **compute(Settings().text_encoder, Settings().image_encoder),
+    **compute(Settings(), "text_encoder", "image_encoder"),
 )
 def product_embeddings(
     settings: dg.ResourceParam[Settings], encoders: dg.ResourceParam[Encoders], products: pd.DataFrame
@@ -179,7 +179,7 @@ def product_predictions(
     deps=[attribute_classifiers],
     group_name="products",
     kinds={"parquet"},
-    **compute(Settings().text_encoder, Settings().image_encoder),
+    **compute(Settings(), "text_encoder", "image_encoder"),
 )
 def category_projection(
     settings: dg.ResourceParam[Settings],

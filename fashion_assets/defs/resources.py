@@ -44,7 +44,7 @@ class LakeReader:
 
 
 class Encoders:
-    """The configured encoders, loaded at first use and kept while their weights on disk stay the same.
+    """The configured encoders, loaded at first use and kept; ``local:cbow`` while its file stays the same.
 
     With engine ``ray`` they are handles on encoders of the cluster, which hold the networks themselves.
     """

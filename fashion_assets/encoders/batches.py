@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from fashion_assets.media.errors import MediaError
 from fashion_assets.networks.cores import core_count
+from fashion_assets.networks.memory import is_out_of_memory
 from fashion_assets.storage.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -33,16 +34,6 @@ AHEAD: Final = 2
 #: machine of 128 cores should not start 128 threads for that.
 MAX_READERS: Final = 16
 
-#: Fragments of the messages by which PyTorch (CPU allocator) and ONNX Runtime report a lack of memory.
-_MEMORY_MESSAGES = ("out of memory", "can't allocate memory", "failed to allocate memory")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that the batch was too large, judged without importing any framework."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    return any(fragment in str(error).lower() for fragment in _MEMORY_MESSAGES)
-
 
 def reader_count() -> int:
     """Threads that read pictures: one a core, at most ``MAX_READERS``."""
@@ -51,7 +42,9 @@ def reader_count() -> int:
 
 @dataclass(frozen=True)
 class _Ready:
-    """A batch: its ``input`` for the network, the numbers of the items in it, and why others are not."""
+    """A batch: its ``input`` for the network (None if memory ran out), the numbers of the items in it, and why others
+    are not.
+    """
 
     input: Any
     numbers: list[int]
@@ -84,8 +77,9 @@ class BatchRunner:
     """Runs ``forward(prepare(items))`` over batches and hands rows back in the order of the items.
 
     With ``read`` every item goes through it first, one by one in threads of their own; one that raises MediaError is
-    left out. ``lanes`` batches are in the network at a time, each in a thread of its own. ``batch_size`` shrinks for
-    good when memory ran out once: the next call starts where this one ended.
+    left out. ``lanes`` batches are in the network at a time, each in a thread of its own. When memory runs out, first
+    ``lanes`` becomes 1, then ``batch_size`` is halved, for good: the next call starts where this one ended. A network
+    whose batch is ``fixed`` always gets the whole of it.
     """
 
     def __init__(
@@ -98,6 +92,7 @@ class BatchRunner:
         name: str,
         read: Callable[[Any], Any] | None = None,
         lanes: int = 1,
+        fixed: bool = False,
     ) -> None:
         if batch_size < 1:
             raise UserError(f"the batch size is {batch_size}; it has to be at least 1")
@@ -105,6 +100,7 @@ class BatchRunner:
         self.forward = forward
         self.read = read
         self.lanes = lanes
+        self.fixed = fixed
         self.batch_size = batch_size
         self.dim = dim
         self.name = name
@@ -150,11 +146,12 @@ class BatchRunner:
                 first = running.popleft()
                 found = first.rows.result()
                 if found is None:
-                    self._halve(len(first.numbers), first.numbers[0])
                     _cancel(coming)
                     for other in running:
-                        other.rows.cancel()
+                        if not other.rows.cancel():
+                            other.rows.exception()  # waits: what it holds is what the next try needs
                     running.clear()
+                    self._shrink(len(first.numbers), first.numbers[0])
                     asked = done
                     continue
                 if arriving is not None:
@@ -179,7 +176,7 @@ class BatchRunner:
     ) -> _Coming:
         """The next batch from position ``start`` of the order, on its way."""
         # Every lane gets a part of a short call.
-        size = min(self.batch_size, -(-len(order) // self.lanes))
+        size = self.batch_size if self.fixed else min(self.batch_size, -(-len(order) // self.lanes))
         numbers = order[start : start + size]
         chosen = [items[number] for number in numbers]
         reads = [] if self.read is None else [readers.submit(self.read, item) for item in chosen]
@@ -188,7 +185,7 @@ class BatchRunner:
 
     def _make_ready(self, numbers: list[int], parts: list[Any]) -> _Ready:
         if self.read is None:
-            return _Ready(self.prepare(parts), numbers, {})
+            return _Ready(self._prepared(parts), numbers, {})
         refused: dict[int, MediaError] = {}
         read: dict[int, Any] = {}
         for number, part in zip(numbers, parts, strict=True):
@@ -196,13 +193,24 @@ class BatchRunner:
                 read[number] = part.result()
             except MediaError as error:
                 refused[number] = error
-        return _Ready(self.prepare(list(read.values())) if read else None, list(read), refused)
+        return _Ready(self._prepared(list(read.values())), list(read), refused)
+
+    def _prepared(self, parts: list[Any]) -> Any:
+        """The network's input, or None if there is no room for it."""
+        try:
+            return self.prepare(parts) if parts else None
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            return None
 
     def _rows_of(self, ready: _Ready) -> npt.NDArray[np.float32] | None:
         """The batch's rows, or None if memory ran out (the error is dropped here, with the tensors that it
         holds)."""
         if not ready.numbers:
             return np.zeros((0, self.dim), dtype=np.float32)
+        if ready.input is None:
+            return None
         try:
             return self.forward(ready.input)
         except Exception as error:  # broad because ONNX Runtime's errors have no common base but this one
@@ -210,7 +218,20 @@ class BatchRunner:
                 raise
             return None
 
-    def _halve(self, failed_size: int, first_index: int) -> None:
+    def _shrink(self, failed_size: int, first_index: int) -> None:
+        """Fewer lanes, or half the batch."""
+        _give_back_gpu_memory()
+        if self.lanes > 1:
+            logger.warning(
+                "%s: out of memory with %d batches at a time, going on with one", self.name, self.lanes
+            )
+            self.lanes = 1
+            return
+        if self.fixed:
+            raise UserError(
+                f"{self.name}: its batch of {self.batch_size}, which the file fixes, does not fit into memory; export "
+                "it with a free or a smaller batch"
+            )
         if failed_size == 1:
             raise UserError(
                 f"{self.name}: item number {first_index} alone does not fit into memory; "
@@ -220,9 +241,12 @@ class BatchRunner:
         logger.warning(
             "%s: out of memory at %d items a batch, going on with %d", self.name, failed_size, self.batch_size
         )
-        torch = sys.modules.get("torch")
-        if torch is not None and torch.cuda.is_available():
-            torch.cuda.empty_cache()
+
+
+def _give_back_gpu_memory() -> None:
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _cancel(coming: deque[_Coming]) -> None:

@@ -8,6 +8,7 @@ row a text already. Rows are made unit length whatever the network does.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,9 @@ import numpy.typing as npt
 from fashion_assets.encoders.towers import NetworkEncoder, Tower
 from fashion_assets.networks.onnx_session import lanes_of
 from fashion_assets.networks.torch_runtime import CPU_BATCH_SIZE
-from fashion_assets.networks.weights import model_id_of, path_digest
+from fashion_assets.networks.weights import model_id_of
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.files import file_digest
 
 Pooling = Literal["mean", "cls", "lasttoken"]
 
@@ -69,10 +71,23 @@ def load_onnx_texts(
     tower = _tower(session, _tokenizer(spec, folder), settings, types, output.name)
     shown = folder.name if path.name == NETWORK_FILE else f"{folder.name}/{path.name}"
     model_id = model_id_of(
-        f"onnx:{shown}" + (f"#{chosen_output}" if chosen_output else ""), path_digest(folder)
+        f"onnx:{shown}" + (f"#{chosen_output}" if chosen_output else ""), _files_digest(folder)
     )
     dim = int(tower.forward(tower.prepare(["衣"])).shape[1])
     return NetworkEncoder(model_id, dim, text=tower, batch_size=batch_size or CPU_BATCH_SIZE)
+
+
+def _files_digest(folder: Path) -> str:
+    """SHA-256 of the folder's own files with their names: the network, its data, the tokenizer, the settings.
+
+    Folders below are not looked into: a network may lie in the models folder, beside caches that grow.
+    """
+    parts = [f"{file.name}\0{file_digest(file)}\n" for file in sorted(folder.iterdir()) if _counts(file)]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+def _counts(file: Path) -> bool:
+    return file.is_file() and file.suffix != ".md" and not file.name.startswith(".")
 
 
 def _read_settings(spec: str, beside: Path) -> OnnxTextSettings:

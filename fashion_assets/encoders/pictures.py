@@ -104,6 +104,5 @@ def _on_white(pixels: Pixels) -> Pixels:
 
     *colours, alpha = cv2.split(pixels)
     white = cv2.bitwise_not(alpha)
-    # In OpenCV a tenth of the time that the same arithmetic takes in numpy.
     blended = [cv2.add(cv2.multiply(colour, alpha, scale=1 / 255), white) for colour in colours]
     return np.asarray(cv2.merge(blended), dtype=np.uint8)

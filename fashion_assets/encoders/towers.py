@@ -35,6 +35,8 @@ class Tower:
     transform: Callable[[Pixels], Any] = lambda pixels: pixels
     #: Batches that ``forward`` takes at a time, each from a thread of its own.
     lanes: int = 1
+    #: Whether ``forward`` always works on whole batches, however few items there are.
+    fixed: bool = False
 
     def read(self, item: Any) -> Any:
         """What ``prepare`` takes for one picture item. Raises MediaError for a file that cannot be read."""
@@ -81,6 +83,7 @@ class NetworkEncoder:
                 name=self.model_id,
                 read=image.read,
                 lanes=image.lanes,
+                fixed=image.fixed,
             )
 
     def encode(self, items: Iterable[Any], refused: dict[int, str] | None = None) -> Vectors:

@@ -127,9 +127,13 @@ class SegformerSegmenter:
 
         try:
             return self._forward(pictures)
-        except torch.OutOfMemoryError:
+        except torch.OutOfMemoryError as error:
+            # A picture is at most 512 pixels long by now, so it is the memory that lacks, not this picture that errs.
             if len(pictures) == 1:
-                raise
+                raise UserError(
+                    f"{self.name}: not even one picture fits into the memory that is left; end what else uses the "
+                    f"device, or set another one ({error})"
+                ) from error
         half = (len(pictures) + 1) // 2
         self._labels.largest = half
         logger.warning(

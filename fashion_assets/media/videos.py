@@ -145,8 +145,13 @@ def _frame_at(
         # The one before is still on the screen: a slide show has seconds from frame to frame.
         if seen is None or not after:
             seen = frame
-        if after or step >= _MAX_STEPS:
+        if after:
             break
+        if step >= _MAX_STEPS:
+            raise MediaError(
+                f"{path.name} has no key frame among the {_MAX_STEPS:,} frames before {second:.1f} s, where a frame is "
+                "taken; save it again with key frames"
+            )
     else:
         _require_not_cut(seen, stream, path, second)
     if seen is None or seen.is_corrupt:

@@ -18,8 +18,3 @@ def core_count() -> int:
 def cpu_lanes() -> int:
     """Runs of one network at a time on CPUs."""
     return min(MAX_LANES, core_count())
-
-
-def threads_a_lane() -> int:
-    """Threads of each of these runs; together they have the cores."""
-    return max(1, core_count() // cpu_lanes())

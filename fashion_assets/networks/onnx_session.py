@@ -5,16 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fashion_assets.networks.cores import cpu_lanes, threads_a_lane
+from fashion_assets.networks.cores import core_count, cpu_lanes
 from fashion_assets.storage.errors import UserError
 
 
-def open_session(what: str, path: Path, device: str | None) -> Any:
+def open_session(what: str, path: Path, device: str | None, *, lanes: int = 1) -> Any:
     """An ``onnxruntime.InferenceSession``; CUDA if asked for or found, where this onnxruntime can.
 
-    On CPUs it is made for ``lanes_of(session)`` runs at a time.
-    ``what`` names the user of the file in sentences (``encoder 'onnx:…'``). Raises UserError for a file that does
-    not load, and for CUDA asked for in vain.
+    On CPUs ``lanes`` runs at a time share the cores. ``what`` names the user of the file in sentences
+    (``encoder 'onnx:…'``). Raises UserError for a file that does not load, and for CUDA asked for in vain.
     """
     import onnxruntime
 
@@ -30,7 +29,7 @@ def open_session(what: str, path: Path, device: str | None) -> Any:
         providers.insert(0, "CUDAExecutionProvider")
     options = onnxruntime.SessionOptions()
     # Batches side by side, each on its own core, wait for no other thread.
-    options.intra_op_num_threads = threads_a_lane()
+    options.intra_op_num_threads = max(1, core_count() // lanes)
     # By default the threads of a session burn their cores while they wait for one another, and pictures are read on
     # the same cores: a third of all CPU time with two threads (benchmarks/onnx_pipeline.py).
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -41,5 +40,5 @@ def open_session(what: str, path: Path, device: str | None) -> Any:
 
 
 def lanes_of(session: Any) -> int:
-    """Runs that the session is to be given at a time: one on a GPU, else ``cores.cpu_lanes``."""
+    """Runs that a session for ``cpu_lanes()`` is to be given at a time: one on a GPU, else those."""
     return 1 if "CUDAExecutionProvider" in session.get_providers() else cpu_lanes()

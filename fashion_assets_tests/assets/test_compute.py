@@ -52,18 +52,28 @@ def test_what_loads_an_encoder_shares_a_pool_and_asks_for_no_gpu_by_default(op_t
 
 
 def test_a_network_asks_kubernetes_for_a_gpu() -> None:
-    @dg.op(tags=compute("local:cbow", "timm:resnet18")["op_tags"])
+    lent = Settings(profile="gpu")
+
+    @dg.op(tags=compute(lent, "text_encoder", "image_encoder")["op_tags"])
     def encode() -> None: ...
 
     config = json.loads(encode.tags["dagster-k8s/config"])
     assert config["container_config"]["resources"]["limits"] == {"nvidia.com/gpu": "1"}
-    assert compute("local:cbow", "local:visual", "grabcut") == {"pool": "gpu", "op_tags": {}}
+    for asks_for_none in (
+        compute(lent, "segmenter"),
+        compute(Settings(profile="gpu", engine="ray"), "text_encoder", "image_encoder"),
+        compute(Settings(profile="gpu", text_encoder="local:cbow"), "text_encoder"),
+        compute(Settings(profile="cpu"), "text_encoder", "image_encoder"),
+    ):
+        assert asks_for_none == {"pool": "gpu", "op_tags": {}}
+    segments = Settings(profile="gpu", engine="ray", segmenter="segformer:some/name")
+    assert compute(segments, "segmenter")["op_tags"]
 
 
 def test_dagster_ray_reads_the_tag() -> None:
     configs = pytest.importorskip("dagster_ray.configs", reason="extra [ray]")
 
-    @dg.op(tags=compute("segformer:some/name")["op_tags"])
+    @dg.op(tags=compute(Settings(profile="gpu"), "image_encoder")["op_tags"])
     def segment() -> None: ...
 
     tags = segment.tags

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,10 @@ def runner(batch_size: int = 4, **changes: Any) -> BatchRunner:
 
 
 @settings(max_examples=30)
-@given(st.lists(st.integers(-3, 9), max_size=30), st.integers(1, 7))
-def test_bad_items_cost_their_own_row_alone(items: list[int], batch_size: int) -> None:
+@given(st.lists(st.integers(-3, 9), max_size=30), st.integers(1, 7), st.integers(1, 5))
+def test_bad_items_cost_their_own_row_alone(items: list[int], batch_size: int, lanes: int) -> None:
     refused: dict[int, str] = {}
-    rows = runner(batch_size).run(items, refused=refused)
+    rows = runner(batch_size, lanes=lanes).run(items, refused=refused)
     assert rows[:, 0].tolist() == [max(item, 0) for item in items]
     assert refused == {number: f"{item} is broken" for number, item in enumerate(items) if item < 0}
 
@@ -142,3 +143,81 @@ def test_an_encoder_of_both_kinds_names_refused_pictures_by_their_number(tmp_pat
     np.testing.assert_allclose(rows[3], [0.5**0.5] * 2, atol=1e-6)
     with pytest.raises(MediaError, match=r"bad\.png is empty"):
         both.encode(items)
+
+
+class Room:
+    """A network with room for so many items, over all batches that are in it at a time."""
+
+    def __init__(self, items: int) -> None:
+        self.items = items
+        self.inside = 0
+        self.most = 0
+        self.lock = threading.Lock()
+
+    def __call__(self, batch: list[int]) -> Rows:
+        with self.lock:
+            self.inside += len(batch)
+            self.most = max(self.most, self.inside)
+            fits = self.inside <= self.items
+        try:
+            time.sleep(0.002)  # so that batches side by side do meet
+            if not fits:
+                raise MemoryError
+            return forward(batch)
+        finally:
+            with self.lock:
+                self.inside -= len(batch)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 8), st.integers(1, 4), st.integers(1, 8))
+def test_whatever_fits_alone_passes_in_the_end(count: int, batch_size: int, lanes: int, room: int) -> None:
+    made = runner(batch_size, forward=Room(room), lanes=lanes)
+    assert made.run(list(range(count)))[:, 0].tolist() == list(range(count))
+
+
+def test_fewer_lanes_come_before_smaller_batches(caplog: pytest.LogCaptureFixture) -> None:
+    made = runner(8, forward=Room(8), lanes=4)
+    made.run(list(range(64)))
+    assert (made.lanes, made.batch_size) == (1, 8)
+    assert "out of memory with 4 batches at a time, going on with one" in caplog.text
+
+
+def test_batches_side_by_side_are_in_the_network_together() -> None:
+    room = Room(100)
+    meeting = threading.Barrier(3)
+
+    def together(batch: list[int]) -> Rows:
+        meeting.wait(timeout=30)
+        return room(batch)
+
+    rows = runner(2, forward=together, lanes=3).run(list(range(12)))
+    assert rows[:, 0].tolist() == list(range(12))
+
+
+def test_a_short_call_is_spread_over_the_lanes_unless_the_batch_is_fixed() -> None:
+    for fixed, expected in ((False, [4, 4]), (True, [8])):
+        sizes: list[int] = []
+
+        def noting(batch: list[int], sizes: list[int] = sizes) -> Rows:
+            sizes.append(len(batch))
+            return forward(batch)
+
+        runner(32, forward=noting, lanes=2, fixed=fixed).run(list(range(8)))
+        assert sizes == expected
+
+
+def test_a_fixed_batch_that_does_not_fit_is_not_blamed_on_an_item() -> None:
+    with pytest.raises(UserError, match="batch of 8, which the file fixes, does not fit"):
+        runner(8, forward=Room(0), fixed=True).run([1, 2, 3])
+
+
+def test_memory_that_runs_out_while_a_batch_is_put_together_halves_it() -> None:
+    def prepare(items: list[int]) -> list[int]:
+        if len(items) > 3:
+            raise MemoryError
+        return items
+
+    made = runner(16, prepare=prepare, lanes=2)
+    assert made.run(list(range(20)))[:, 0].tolist() == list(range(20))
+    assert made.batch_size == 2

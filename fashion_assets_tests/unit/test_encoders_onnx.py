@@ -177,7 +177,7 @@ def test_every_picture_is_made_to_fit(rows: int, columns: int, fit: Any, grey: i
 
 
 @pytest.mark.real_data
-def test_the_real_network_knows_a_shirt_from_a_shoe(real_data: Path) -> None:
+def test_the_real_network_puts_two_grounds_closer_than_a_picture(real_data: Path) -> None:
     path = real_data / "weights" / "mobilenet_v2_imagenet.onnx"
     if not path.is_file():
         pytest.skip(f"no {path}")

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from fashion_assets.encoders import encoder_specs, load_encoder, registry
-from fashion_assets.encoders.batches import BatchRunner, is_out_of_memory
+from fashion_assets.encoders.batches import BatchRunner
 from fashion_assets.networks import hub
 from fashion_assets.networks.hub import HubSnapshot, load_from_hub
+from fashion_assets.networks.memory import is_out_of_memory
 from fashion_assets.networks.weights import UnloadableFiles
 from fashion_assets.storage.errors import UserError
 

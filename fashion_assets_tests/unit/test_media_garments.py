@@ -263,3 +263,13 @@ def test_no_pictures_give_an_empty_table(tmp_path: Path) -> None:
     table = garment_images(pictures, tmp_path / "media", tmp_path / "crops", MiddleSegmenter(), MONTH)
     assert list(table.columns) == GARMENT_IMAGES.names
     assert len(table) == 0
+
+
+def test_a_picture_without_garment_is_known_whatever_the_smallest_share(tmp_path: Path) -> None:
+    pictures = month_of(tmp_path / "media", ["a.png"])
+    segmenter = MiddleSegmenter(0.0)
+    folders = tmp_path / "media", tmp_path / "crops"
+    first = garment_images(pictures, *folders, segmenter, MONTH, min_share=0.0)
+    again = garment_images(pictures, *folders, segmenter, MONTH, min_share=0.0, known=first)
+    assert again["kept"].tolist() == [False]
+    assert segmenter.calls == 1

@@ -225,3 +225,14 @@ def test_without_pyav_the_refusal_says_what_to_install(
     path.write_bytes(b"\0\0\0\x20ftypisom" + b"\0" * 64)
     monkeypatch.setitem(sys.modules, "av", None)
     assert "pip install av" in refusal(path)
+
+
+def test_a_video_without_key_frames_near_the_wanted_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = tmp_path / "long.mp4"
+    encode(write, grey(*np.linspace(0, 1, 45)), rate=10)
+    assert len(decode_video_frames(write)) == 3
+    monkeypatch.setattr("fashion_assets.media.videos._MAX_STEPS", 1)
+    with pytest.raises(MediaError, match="has no key frame among the 1 frames before"):
+        decode_video_frames(write)
