@@ -84,7 +84,8 @@ def directly(settings: Settings) -> None:
     from fashion_assets.posts.landed import landed_months, read_media_manifest
     from fashion_assets.posts.raw import collect_raw_posts
     from fashion_assets.storage.tables import TableStream
-    from fashion_assets.styles.model import StyleModel, StyleParams, assign_styles, fit_style_model
+    from fashion_assets.styles.fitting import StyleParams, fit_style_model
+    from fashion_assets.styles.model import StyleModel, assign_styles
     from fashion_assets.styles.profiles import profile_styles
     from fashion_assets.tfashion.recipe import Recipe
     from fashion_assets.tfashion.train import labelled_words, train

@@ -8,7 +8,9 @@ process that asks gets all vectors back, so it grows by them (their size is prin
 
 Every run is a process of its own with an empty cache, on files on disk that no other shares its content with. Its
 memory is sampled from /proc every 50 ms: the driver, the workers (all `ray::` processes together, private memory) and
-the object store (the pages of its shared memory that were ever used). `start` is the time until the encoder is there.
+the object store (the pages of its shared memory that were ever used). `start` is the time until the encoder is there,
+on Ray with the cluster; `again` until a second one is there, and `call` what a call for a single picture then takes: on
+Ray every call starts its workers and loads its encoders anew.
 """
 
 from __future__ import annotations
@@ -77,8 +79,19 @@ def encode(engine: str, spec: str, folder: Path, n: int, cache: Path) -> dict[st
     result = EmbeddingCache(cache).encode_missing(encoder, [path.stem for path in paths], paths)
     done = time.perf_counter()
     assert result.new == n, result.refused
+    begin_again = time.perf_counter()
+    again = RayEncoder(spec) if engine == "ray" else load_encoder(spec)
+    there = time.perf_counter()
+    again.encode(paths[:1])
+    called = time.perf_counter()
     np.save(cache / "vectors.npy", result.vectors[:1000])
-    return {"start": ready - begin, "seconds": done - ready, "vectors_mb": result.vectors.nbytes / 1e6}
+    return {
+        "start": ready - begin,
+        "seconds": done - ready,
+        "again": there - begin_again,
+        "call": called - there,
+        "vectors_mb": result.vectors.nbytes / 1e6,
+    }
 
 
 def measured(engine: str, spec: str, folder: Path, n: int, cache: Path) -> dict[str, float]:
@@ -161,14 +174,17 @@ def main() -> int:
         )
         sizes = [(folder / f"{number}.jpg").write_bytes(content) for number, content in enumerate(contents)]
         print(f"{given.count:,} pictures, {sum(sizes) / 1e6:,.0f} MB; {given.encoder}")
-        print("engine  pictures  start s  pictures/s  driver MB (vectors)  workers MB  object store MB")
+        print(
+            "engine  pictures  start s  again s  call s  pictures/s  driver MB (vectors)  workers MB  object store MB"
+        )
         found: dict[tuple[str, int], dict[str, float]] = {}
         for engine in ("inline", "ray"):
             for n in (given.count // 4, given.count):
                 told = measured(engine, given.encoder, folder, n, Path(name) / f"{engine}-{n}")
                 found[engine, n] = told
                 print(
-                    f"{engine:6} {n:9,} {told['start']:8.1f} {n / told['seconds']:11.0f} {told['driver']:10.0f} "
+                    f"{engine:6} {n:9,} {told['start']:8.1f} {told['again']:8.1f} {told['call']:7.1f} "
+                    f"{n / told['seconds']:11.0f} {told['driver']:10.0f} "
                     f"({told['vectors_mb']:.0f}) {told['workers']:17.0f} {told['object store']:16.0f}",
                     flush=True,
                 )

@@ -6,6 +6,7 @@ import dagster as dg
 
 from fashion_assets.defs import (
     embeddings,
+    experiments,
     keywords,
     media,
     posts,
@@ -37,13 +38,14 @@ _NOT_AUTOMATED = frozenset(
         "tfashion_model",
         "style_model",
         "style_experiments",
+        "style_experiments_report",
         "products",
         "quarantined_products",
         "category_projection",
     }
 )
 
-_MODULES = [posts, keywords, media, embeddings, styles, trends, products, reports, warehouse]
+_MODULES = [posts, keywords, media, embeddings, styles, experiments, trends, products, reports, warehouse]
 
 
 def build_definitions(settings: Settings | None = None) -> dg.Definitions:

@@ -97,7 +97,10 @@ class Settings(BaseSettings):
         "cluster that ends with the run), see docs/scale.md",
     )
     ray_encoders: int = Field(
-        1, ge=1, description="Encoders that Ray keeps loaded, one per GPU where there are any"
+        1,
+        ge=1,
+        description="Encoders that work side by side on Ray, one per GPU where there are any; loaded anew by every "
+        "step that encodes",
     )
     gpu_pool: int = Field(
         1,

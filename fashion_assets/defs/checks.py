@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from fashion_assets.defs.compute import compute
-from fashion_assets.defs.partitions import MONTHS
+from fashion_assets.defs.partitions import MONTHS, STYLE_VARIANTS
 from fashion_assets.defs.resources import Encoders, LakeReader
 from fashion_assets.settings import Settings
 from fashion_assets.storage.errors import UserError
@@ -74,9 +74,7 @@ def _configured_model_check(asset: str, modality: Literal["text", "image"]) -> d
     # The id says in which precision the network computes, so it is asked for where the vectors are made.
     needs = compute(Settings(), "text_encoder" if modality == "text" else "image_encoder")
 
-    @dg.asset_check(
-        asset=asset, name=f"{asset}_one_model", blocking=True, partitions_def=MONTHS, **needs
-    )
+    @dg.asset_check(asset=asset, name=f"{asset}_one_model", blocking=True, partitions_def=MONTHS, **needs)
     def one_model(
         context: dg.AssetCheckExecutionContext,
         lake: dg.ResourceParam[LakeReader],
@@ -144,6 +142,21 @@ def no_dominant_style(
     )
 
 
+@dg.asset_check(asset="style_experiments", partitions_def=STYLE_VARIANTS)
+def no_extreme_distribution(
+    context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeReader]
+) -> dg.AssetCheckResult:
+    """Warns when one cluster, or a few, hold nearly all posts, in all or in one month."""
+    row = lake.lake.read("style_experiments", context.partition_key).to_pylist()[0]
+    figures = ("largest_share", "normalised_entropy", "largest_month_share")
+    return dg.AssetCheckResult(
+        passed=not row["extreme"],
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{row['level']}: {row['verdict']}",
+        metadata={name: row[name] for name in figures if row[name] == row[name]},
+    )
+
+
 def _type_name(kind: pa.DataType) -> str:
     """The type as Parquet keeps it: list items are called ``element``, and there are no whole-second times."""
     return str(kind).replace("element: ", "item: ").replace("timestamp[s]", "timestamp[ms]")
@@ -195,6 +208,7 @@ def build_checks(
         kept_and_quarantined_add_up,
         quarantine_rate,
         no_dominant_style,
+        no_extreme_distribution,
         _configured_model_check("text_embeddings", "text"),
         _configured_model_check("image_embeddings", "image"),
         one_model_in_the_style_window,

@@ -34,7 +34,14 @@ month_job = dg.define_asset_job(
 publication_job = dg.define_asset_job(
     "publication",
     selection=dg.AssetSelection.assets(
-        "style_trends", "keyword_trends", "new_words", "style_atlas", "warehouse"
+        "style_lineage",
+        "style_registry",
+        "style_trends",
+        "keyword_trends",
+        "weekly_trends",
+        "new_words",
+        "style_atlas",
+        "warehouse",
     ),
     description="Trends, atlas and warehouse over all months.",
 )

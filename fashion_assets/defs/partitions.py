@@ -5,20 +5,15 @@ from __future__ import annotations
 import dagster as dg
 
 from fashion_assets.settings import Settings
+from fashion_assets.styles.experiments.variants import VARIANTS
 
 #: ``end_offset=1`` makes the running month a partition, so that its posts can be looked at before it closes.
 MONTHS = dg.MonthlyPartitionsDefinition(
     start_date=f"{Settings().first_month}-01", timezone="Asia/Shanghai", end_offset=1
 )
 
-#: Modality and reduction of ``style_experiments``, as the reference compared them.
-STYLE_VARIANTS = dg.StaticPartitionsDefinition(
-    [
-        f"{modality}-{reduction}"
-        for modality in ("image", "text", "multimodal")
-        for reduction in ("none", "umap")
-    ]
-)
+#: Modality, reduction and clusterer of ``style_experiments``: `styles/experiments/variants.py`.
+STYLE_VARIANTS = dg.StaticPartitionsDefinition([variant.key for variant in VARIANTS])
 
 #: The attributes for which a head is trained, one partition each.
 ATTRIBUTES = dg.StaticPartitionsDefinition(Settings().attributes)

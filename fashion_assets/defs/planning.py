@@ -23,6 +23,7 @@ from fashion_assets.settings import Settings
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.lake import Lake
 from fashion_assets.storage.months import key_of_month, month_of_key, shift_month
+from fashion_assets.styles.experiments.variants import REFERENCE_VARIANTS
 from fashion_assets.tfashion.model import WEIGHTS
 
 #: Pinned assets and the only upstreams that make them stale: retraining them for every new month would
@@ -42,6 +43,12 @@ LOOKS_BACK: Mapping[tuple[str, str], int] = {("monthly_style_report", "style_pro
 #: that a retraining would add is covered by the character n-grams.
 CORPUS_GROWTH = 2.0
 GROWS_WITH_CORPUS = frozenset({"word_vectors", "keyword_training_words"})
+
+#: Partitions that a plain run makes where there are many; all of them are made where the asset is asked for without
+#: what it is made of (``--select style_experiments``). Others that were made once stay as they are.
+PLANNED_PARTITIONS: Mapping[str, frozenset[str]] = {
+    "style_experiments": frozenset(variant.key for variant in REFERENCE_VARIANTS)
+}
 
 #: What can be learned without any month, from the project's own lists.
 _WITHOUT_MONTHS = frozenset({"word_vectors"})
@@ -241,8 +248,13 @@ class Planner:
         for asset in self.order:
             if (asset in self._absent) if selected is None else (asset not in selected):
                 continue
+            usual = PLANNED_PARTITIONS.get(asset)
+            if selected is not None and not selected & self._parents(asset).keys():
+                usual = None  # asked for by name
             for partition in self.partitions(asset):
                 if self.is_monthly(asset) and wanted_keys is not None and partition not in wanted_keys:
+                    continue
+                if usual is not None and partition not in usual:
                     continue
                 together = [Node(sibling, partition) for sibling in self._together[asset]]
                 if force or any(self.reason(node) or self._follows(node, planned) for node in together):

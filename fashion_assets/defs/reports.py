@@ -1,9 +1,12 @@
 """Group ``reports``: the monthly page with its montage, and the map over all months."""
 
+import time
 from datetime import datetime
 
 import dagster as dg
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 
 from fashion_assets.defs.landing import PLATFORM_ZONE
 from fashion_assets.defs.metadata import picture
@@ -12,6 +15,7 @@ from fashion_assets.defs.resources import LakeReader, style_model_path
 from fashion_assets.settings import Settings
 from fashion_assets.storage.files import file_digest, write_bytes_atomic, write_text_atomic
 from fashion_assets.storage.months import month_of_key, shift_month
+from fashion_assets.styles.model import StyleModel
 
 _TABLES = (
     "raw_posts",
@@ -39,12 +43,13 @@ def monthly_style_report(
     from fashion_assets.reports.gather import gather_monthly_report, montage_rows
     from fashion_assets.reports.montage import montage_png
     from fashion_assets.reports.monthly import render_monthly_report
-    from fashion_assets.styles.model import StyleModel
 
+    started = time.perf_counter()
     month = month_of_key(context.partition_key)
     first = shift_month(month, 1 - REPORT_MONTHS)
     shown = [known for known in lake.months("style_profiles") if first <= known <= month]
     model = StyleModel.load(style_model_path(settings, month))
+    lineage = _lineage(settings, shown)
     data = gather_monthly_report(
         month,
         {name: lake.frame(name, month) for name in _TABLES},
@@ -52,16 +57,18 @@ def monthly_style_report(
         crops_root=settings.crops,
         silhouette_curve=model.silhouette_curve,
         chosen_k=model.k,
-        k_reason=_reason(model.k_reason, model.silhouette_unreduced),
+        k_reason=_reason(model),
         model_ids=_model_ids(settings, lake, month),
         min_garment_share=settings.min_garment_share,
         generated_at=datetime.now(PLATFORM_ZONE),
         provenance={name: file_digest(lake.lake.path(name, month))[:16] for name in _TABLES},
+        lineage=lineage,
         blank_faces=settings.blank_faces,
     )
     folder = settings.reports / month
     montage = montage_png(montage_rows(data))
-    write_text_atomic(folder / "style_report.html", render_monthly_report(data))
+    page = render_monthly_report(data)
+    write_text_atomic(folder / "style_report.html", page)
     write_bytes_atomic(folder / "montage.png", montage)
     return dg.MaterializeResult(
         metadata={
@@ -70,17 +77,36 @@ def monthly_style_report(
             "kept": data.counts.kept,
             "quarantined": data.counts.quarantined,
             "dagster/row_count": len(data.profiles),
+            "page_bytes": len(page.encode()),
+            "seconds": round(time.perf_counter() - started, 1),
             **picture(montage),
         }
     )
 
 
-def _reason(chosen: str, unreduced: float | None) -> str:
-    """Why this k; beside the silhouette of the reduced space, which flatters, that of the vectors themselves."""
-    if unreduced is None:
-        return chosen
-    harder = f"among the vectors themselves these styles score {unreduced:.3f}"
-    return f"{chosen} The curve is of the reduced space; {harder}."
+def _lineage(settings: Settings, months: list[str]) -> pd.DataFrame:
+    """STYLE_LINEAGE of the months' style models, which lie beside each other on disk."""
+    from fashion_assets.styles.lineage import lineage_table
+
+    paths = {month: style_model_path(settings, month) for month in months}
+    return lineage_table(
+        [(month, StyleModel.load(path).events) for month, path in paths.items() if path.is_file()]
+    )
+
+
+def _reason(model: StyleModel) -> str:
+    """Why this k; what the curve is of, and the silhouette among the vectors themselves, which does not flatter."""
+    if model.silhouette_unreduced is None:
+        return model.k_reason
+    scan = (
+        "of this month"
+        if model.scan_month == model.month
+        else f"of the last full scan, in {model.scan_month}"
+    )
+    harder = f"among the vectors themselves these styles score {model.silhouette_unreduced:.3f}"
+    return (
+        f"{model.k_reason} The curve is {scan}, on {model.n_scanned:,} posts in the reduced space; {harder}."
+    )
 
 
 def _model_ids(settings: Settings, lake: LakeReader, month: str) -> dict[str, str]:
@@ -95,18 +121,26 @@ def _model_ids(settings: Settings, lake: LakeReader, month: str) -> dict[str, st
 @dg.asset(
     group_name="reports",
     kinds={"html"},
-    deps=["style_clusters", "style_profiles", "multimodal_embeddings", "fashion_keywords", "cleaned_posts"],
+    deps=[
+        "style_clusters",
+        "style_profiles",
+        "multimodal_embeddings",
+        "fashion_keywords",
+        "cleaned_posts",
+        "garment_images",
+    ],
 )
 def style_atlas(
     settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[LakeReader]
 ) -> dg.MaterializeResult:
-    """An interactive map of the posts of all months, coloured by style: hover, search, filter by month."""
-    import pyarrow as pa
-
+    """An interactive map of the posts of all months, coloured by style: hover, pictures, search, filter by month."""
     from fashion_assets.encoders.tables import vectors_of
     from fashion_assets.reports.atlas import atlas_points, render_style_atlas
+    from fashion_assets.reports.atlas_pictures import chosen_posts, picture_sheets, posts_with_pictures
+    from fashion_assets.reports.style_map import style_map_png
     from fashion_assets.styles.atlas_positions import map_positions, sample_rows
 
+    started = time.perf_counter()
     months = lake.months("style_clusters")
     table = pa.concat_tables(lake.lake.read_months("multimodal_embeddings", months).values())
     rows = sample_rows(table.num_rows, settings.random_seed)
@@ -119,13 +153,39 @@ def style_atlas(
         lake.frames("cleaned_posts", months),
         lake.frames("fashion_keywords", months),
     )
+    garments = lake.frames("garment_images", months)
+    paths = posts_with_pictures(
+        points, garments, path_column="garment_path" if settings.blank_faces else "crop_path"
+    )
+    pictures = picture_sheets(chosen_posts(points, paths, settings.random_seed), paths, settings.crops)
+    page = render_style_atlas(
+        points, pictures=pictures, sources=_sources(table, len(points), datetime.now(PLATFORM_ZONE))
+    )
     path = settings.reports / "style_atlas.html"
-    write_text_atomic(path, render_style_atlas(points))
+    write_text_atomic(path, page)
+    still = style_map_png(points)
+    write_bytes_atomic(settings.reports / "style_map.png", still)
     return dg.MaterializeResult(
         metadata={
             "atlas": dg.MetadataValue.path(path),
             "dagster/row_count": len(points),
             "posts_shown": len(points),
             "posts_in_all": table.num_rows,
+            "posts_with_picture": pictures.n_with_picture,
+            "pictures_shown": len(pictures.tile_of),
+            "page_bytes": len(page.encode()),
+            "seconds": round(time.perf_counter() - started, 1),
+            **picture(still),
         }
     )
+
+
+def _sources(embeddings: pa.Table, n_shown: int, made: datetime) -> list[str]:
+    """What the map was made of, and what it leaves out."""
+    models = ", ".join(sorted(embeddings["model_id"].unique().to_pylist()))
+    sample = "" if n_shown == embeddings.num_rows else ", an even sample"
+    return [
+        f"{n_shown:,} of {embeddings.num_rows:,} embedded posts{sample}; vectors by {models}; "
+        f"places by UMAP on cosine distance.",
+        f"Made {made:%Y-%m-%d %H:%M} {made.tzname()}.",
+    ]

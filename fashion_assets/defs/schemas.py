@@ -11,9 +11,11 @@ from fashion_assets.keywords.schemas import FASHION_KEYWORDS, NEW_WORDS
 from fashion_assets.media.schemas import GARMENT_IMAGES, POST_IMAGES
 from fashion_assets.posts.schemas import CLEANED_POSTS, QUARANTINED_POSTS, RAW_POSTS
 from fashion_assets.products.schemas import PRODUCT_PREDICTIONS, QUARANTINED_PRODUCTS
+from fashion_assets.styles.experiments.table import STYLE_EXPERIMENTS
+from fashion_assets.styles.lineage import STYLE_LINEAGE, STYLE_REGISTRY
 from fashion_assets.styles.schemas import STYLE_CLUSTERS, STYLE_PROFILES
 from fashion_assets.tfashion.schemas import TRAINING_WORDS
-from fashion_assets.trends.schemas import KEYWORD_TRENDS, STYLE_TRENDS
+from fashion_assets.trends.schemas import KEYWORD_TRENDS, STYLE_TRENDS, WEEKLY_TRENDS
 
 #: What a column holds, wherever it stands; shown in the UI's column tables.
 COLUMNS: dict[str, str] = {
@@ -81,17 +83,39 @@ COLUMNS: dict[str, str] = {
     "margin": "Distance to the runner-up less the own",
     "modality": "What the assignment rests on: multimodal, text, image",
     "model_month": "Month of the style model that assigned it",
-    "share": "Share of the month's posts",
+    "share": "Share of the month's posts, or the week's",
     "share_low": "Lower end of the 95 % Wilson interval",
     "share_high": "Upper end of the 95 % Wilson interval",
     "name": "Most telling words of the style",
     "stage": "Life-cycle stage",
     "evidence": "The figures behind the stage",
+    "event": "survive, born, return, split, merge or dead",
+    "other_style_ids": "After a split the style it came from, after a merge the one it went into",
+    "parents": "Styles that it split from",
+    "first_month": "First month whose model holds it",
+    "last_month": "Newest month whose model holds it",
+    "n_months": "Months whose model holds it",
+    "end": "dead or merged into another; empty while it lives",
+    "end_month": "Month of the end",
+    "variant": "Modality, reduction and clusterer",
+    "level": "good, doubtful or bad",
+    "verdict": "What speaks against the variant, in words",
+    "extreme": "Whether one cluster or a few hold nearly all posts",
+    "best_k": "Number of clusters at the chosen point of the silhouette curve",
+    "silhouette_micro": "Exact cosine silhouette, mean over posts, where k was chosen",
+    "silhouette_macro": "The same, mean over clusters",
+    "silhouette_with_noise": "The same with unclustered posts as 0",
+    "silhouette_unreduced": "Exact silhouette of the same clusters among the vectors themselves",
+    "normalised_entropy": "Shannon entropy of cluster sizes over log k; 1: all equal",
+    "gini": "Gini coefficient of cluster sizes; 0: all equal",
+    "noise_share": "Share of posts that no cluster took",
+    "ari_bootstraps": "Adjusted Rand index of bootstraps against the whole, one each",
+    "ari_seeds": "Adjusted Rand index between seeds, one each pair",
     "series_id": "What the series is of: style:<id> or keyword:<keyword>",
     "kind": "observed or forecast",
     "keyword": "Fashion keyword in normal form",
     "facet": "The keyword's most frequent facet",
-    "posts": "Posts of the month that name the keyword; posts of the same text are one",
+    "posts": "Posts of the month (or week) that name the keyword, posts of the same text one; or that are of the style",
     "month_posts": "All posts of the month that the share is of",
     "low": "Lower end of the 95 % Wilson interval, or of the forecast's 80 % interval",
     "high": "Upper end of the 95 % Wilson interval, or of the forecast's 80 % interval",
@@ -100,6 +124,18 @@ COLUMNS: dict[str, str] = {
     "smape": "Symmetric error of the model in the backtest, percent",
     "coverage": "Share of the backtest's months inside the interval",
     "note": "What the forecast cannot know",
+    "complete": "Whether the month or week is over, as far as the days of the posts and the crawl tell",
+    "seasonal_strength": "Part of the movement that the month of the year explains, 0 to 1; empty under two years",
+    "trend_strength": "Part of the movement that a smooth trend explains, 0 to 1; empty under half a year",
+    "change": "In the first month of a new level: its share less that of the level before; else empty",
+    "change_before": "Share of the stretch of months that ends there",
+    "change_after": "Share of the stretch of months that begins there",
+    "change_low": "Lower end of the 95 % interval of change",
+    "change_high": "Upper end of the 95 % interval of change",
+    "series_kind": "style or keyword",
+    "week": "ISO week, 2024-W05 (Asia/Shanghai)",
+    "week_start": "The week's Monday",
+    "week_posts": "All posts of the week that the share is of",
     "first_seen": "First month with a post that names the keyword",
     "months_seen": "Months with a post that names the keyword",
     "has_forecast": "Whether enough posts name the keyword for a forecast",
@@ -121,9 +157,13 @@ SCHEMAS: dict[str, pa.Schema] = {
     "post_images": POST_IMAGES,
     "garment_images": GARMENT_IMAGES,
     "style_clusters": STYLE_CLUSTERS,
+    "style_experiments": STYLE_EXPERIMENTS,
     "style_profiles": STYLE_PROFILES,
+    "style_lineage": STYLE_LINEAGE,
+    "style_registry": STYLE_REGISTRY,
     "style_trends": STYLE_TRENDS,
     "keyword_trends": KEYWORD_TRENDS,
+    "weekly_trends": WEEKLY_TRENDS,
     "quarantined_products": QUARANTINED_PRODUCTS,
     "product_predictions": PRODUCT_PREDICTIONS,
 }

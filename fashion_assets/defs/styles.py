@@ -3,12 +3,25 @@
 import dagster as dg
 import pandas as pd
 import pyarrow as pa
+from pydantic import Field
 
 from fashion_assets.defs.metadata import picture, preview
-from fashion_assets.defs.partitions import MONTH_BEFORE, MONTHS, STYLE_VARIANTS
+from fashion_assets.defs.partitions import MONTH_BEFORE, MONTHS
 from fashion_assets.defs.resources import LakeReader, style_model_path
 from fashion_assets.settings import Settings
+from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.months import month_of_key, shift_month
+from fashion_assets.styles.lineage import lineage_table, registry_table
+from fashion_assets.styles.model import StyleModel, assign_styles, unseen_posts
+
+
+class StyleModelConfig(dg.Config):
+    """How one month's model is made; the defaults are what every run takes."""
+
+    full_scan: bool = Field(
+        default=False,
+        description="Scan for styles anew although there is a month to go on from; ids go on where the posts do",
+    )
 
 
 @dg.asset(
@@ -25,32 +38,44 @@ from fashion_assets.storage.months import month_of_key, shift_month
 )
 def style_model(
     context: dg.AssetExecutionContext,
+    config: StyleModelConfig,
     settings: dg.ResourceParam[Settings],
     lake: dg.ResourceParam[LakeReader],
 ) -> dg.MaterializeResult:
-    """The styles as of a month: UMAP and k-means on the months up to it, ids carried over from the month before.
+    """The styles as of a month: those of the month before carried on, with what was born, died, split or merged.
 
-    k is where the exact silhouette is highest. Once fitted, a model stays as it is: a late post is assigned
-    by it and does not silently refit history.
+    The first month's are found by UMAP and k-means, with k where the exact silhouette is highest. Once fitted, a
+    model stays as it is: a late post is assigned by it and does not silently refit history.
     """
     from fashion_assets.reports.charts import silhouette_chart_png
-    from fashion_assets.styles.model import StyleModel, StyleParams, fit_style_model
+    from fashion_assets.styles.fitting import StyleParams, fit_style_model
+    from fashion_assets.styles.unchanged import carry_back
 
     month = month_of_key(context.partition_key)
-    first = shift_month(month, 1 - settings.style_window)
-    window = [known for known in lake.months("raw_posts") if first <= known <= month]
-    tables = lake.lake.read_months("multimodal_embeddings", window)
+    window = _window(settings, lake, month)
+    table = pa.concat_tables(lake.lake.read_months("multimodal_embeddings", window).values())
     copies = _copies(lake, window)
-    earlier = style_model_path(settings, shift_month(month, -1))
-    model = fit_style_model(
-        pa.concat_tables(tables.values()),
-        month,
-        text_dim=_text_dimension(lake, month),
-        previous=StyleModel.load(earlier) if earlier.exists() else None,
-        params=StyleParams(seed=settings.random_seed, k_min=settings.style_k_min, k_max=settings.style_k_max),
-        copies=copies,
-    )
+    previous, later = _models_beside(settings, month)
+    dimension = _text_dimension(lake, month)
+    if previous is None and later is not None:
+        model = carry_back(later, table, month, text_dim=dimension)
+    else:
+        model = fit_style_model(
+            table,
+            month,
+            text_dim=dimension,
+            previous=previous,
+            params=StyleParams(
+                seed=settings.random_seed,
+                k_min=settings.style_k_min,
+                k_max=settings.style_k_max,
+                full_scan=config.full_scan,
+            ),
+            copies=copies,
+        )
     model.save(style_model_path(settings, month))
+    lineage = lineage_table([(month, model.events)])
+    changes = lineage[lineage["event"] != "survive"]
     return dg.MaterializeResult(
         metadata={
             "window": f"{window[0]} to {window[-1]}",
@@ -62,12 +87,46 @@ def style_model(
             "silhouette_unreduced": model.silhouette_unreduced,
             "fitted_on": model.n_fit,
             "posts_of_copied_pictures": len(copies),
+            "goes_on_from": model.previous_month or "no earlier month",
             "ids_kept": model.n_kept_ids,
             "ids_new": model.n_new_ids,
+            "events": str(lineage["event"].value_counts().to_dict()),
+            "changes": preview(changes, ["event", "style_id", "other_style_ids", "evidence"], rows=20),
             "path": dg.MetadataValue.path(style_model_path(settings, month)),
             **picture(silhouette_chart_png(model.silhouette_curve, model.k)),
         }
     )
+
+
+def _window(settings: Settings, lake: LakeReader, month: str) -> list[str]:
+    """The months that the model as of ``month`` is fitted on."""
+    first = shift_month(month, 1 - settings.style_window)
+    return [known for known in lake.months("raw_posts") if first <= known <= month]
+
+
+def _model_months(settings: Settings) -> list[str]:
+    """Months with a stored model, oldest first."""
+    return sorted(path.stem for path in style_model_path(settings, "any").parent.glob("*.safetensors"))
+
+
+def _models_beside(settings: Settings, month: str) -> tuple[StyleModel | None, StyleModel | None]:
+    """The newest earlier model, be it some months back, else the oldest later one if it began the numbering.
+
+    A month that arrives before all others takes the ids that were given already. A first month that is made again
+    does not: the model after it went on from it.
+    """
+    months = _model_months(settings)
+    earlier = [known for known in months if known < month]
+    if earlier:
+        return StyleModel.load(style_model_path(settings, earlier[-1])), None
+    for known in months:
+        if known > month:
+            try:
+                later = StyleModel.load(style_model_path(settings, known))
+            except UserError:  # of an older version: it is made again after this one
+                return None, None
+            return None, later if later.previous_month is None else None
+    return None, None
 
 
 def _copies(lake: LakeReader, window: list[str]) -> dict[str, str]:
@@ -89,14 +148,18 @@ def _text_dimension(lake: LakeReader, month: str) -> int:
 
 @dg.asset(partitions_def=MONTHS, group_name="styles", kinds={"parquet"}, deps=[style_model])
 def style_clusters(
-    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], multimodal_embeddings: pa.Table
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    lake: dg.ResourceParam[LakeReader],
+    multimodal_embeddings: pa.Table,
 ) -> dg.MaterializeResult:
     """The style of each post by the month's model: distance, runner-up and margin. An assignment, not a refit."""
     from fashion_assets.reports.charts import bar_chart_png
-    from fashion_assets.styles.model import StyleModel, assign_styles
 
     month = month_of_key(context.partition_key)
-    clusters = assign_styles(StyleModel.load(style_model_path(settings, month)), multimodal_embeddings, month)
+    model = StyleModel.load(style_model_path(settings, month))
+    clusters = assign_styles(model, multimodal_embeddings, month)
+    unseen = _unseen(settings, lake, model)
     assigned = clusters[clusters["style_id"] >= 0]
     sizes = assigned["style_id"].value_counts()
     return dg.MaterializeResult(
@@ -107,12 +170,68 @@ def style_clusters(
             "styles": len(sizes),
             "largest_share": float(sizes.max() / len(assigned)) if len(assigned) else 0.0,
             "by_modality": str(assigned["modality"].value_counts().to_dict()),
+            "model_is_stale": unseen > 0,
+            "posts_the_model_has_not_seen": unseen,
             "preview": preview(clusters),
             **picture(
                 bar_chart_png(
                     [f"style {i}" for i in sizes.index[:20]], sizes.tolist()[:20], title="posts per style"
                 )
             ),
+        },
+    )
+
+
+def _unseen(settings: Settings, lake: LakeReader, model: StyleModel) -> int:
+    """Posts of the model's window that arrived after it was fitted."""
+    months = [
+        known
+        for known in _window(settings, lake, model.month)
+        if known in lake.months("multimodal_embeddings")
+    ]
+    return sum(
+        unseen_posts(
+            model, lake.lake.read("multimodal_embeddings", known, ["post_id"])["post_id"].to_pylist()
+        )
+        for known in months
+    )
+
+
+@dg.asset(group_name="styles", kinds={"parquet"}, deps=[style_model])
+def style_lineage(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
+    """What became of each style from month to month: survive, born, return, split, merge, dead, with the evidence."""
+    models = [StyleModel.load(style_model_path(settings, month)) for month in _model_months(settings)]
+    table = lineage_table([(model.month, model.events) for model in models])
+    changes = table[table["event"] != "survive"].sort_values("month", ascending=False, kind="stable")
+    return dg.MaterializeResult(
+        value=table,
+        metadata={
+            "models": len(models),
+            "events": str(table["event"].value_counts().to_dict()),
+            "newest_changes": preview(changes, rows=20),
+        },
+    )
+
+
+@dg.asset(group_name="styles", kinds={"parquet"}, deps=["style_profiles"])
+def style_registry(
+    settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[LakeReader], style_lineage: pd.DataFrame
+) -> dg.MaterializeResult:
+    """Every style that ever was: name, first and last month, parents, and how it ended. An id is never used again.
+
+    The metadata name the models whose window holds posts that they have not seen, as those came late.
+    """
+    profiles = lake.frames("style_profiles", lake.months("style_profiles"))
+    table = registry_table(style_lineage, profiles[["style_id", "month", "name"]])
+    models = (StyleModel.load(style_model_path(settings, month)) for month in _model_months(settings))
+    stale = {model.month: unseen for model in models if (unseen := _unseen(settings, lake, model))}
+    return dg.MaterializeResult(
+        value=table,
+        metadata={
+            "styles": len(table),
+            "living": int(table["end"].isna().sum()),
+            "stale_models": ", ".join(f"{month}: {n} posts" for month, n in stale.items()) or "none",
+            "preview": preview(table, rows=20),
         },
     )
 
@@ -155,46 +274,5 @@ def style_profiles(
                     as_percent=True,
                 )
             ),
-        },
-    )
-
-
-@dg.asset(
-    partitions_def=STYLE_VARIANTS,
-    group_name="styles",
-    kinds={"parquet"},
-    deps=[dg.AssetDep("multimodal_embeddings", partition_mapping=dg.AllPartitionMapping())],
-)
-def style_experiments(
-    context: dg.AssetExecutionContext,
-    settings: dg.ResourceParam[Settings],
-    lake: dg.ResourceParam[LakeReader],
-) -> dg.MaterializeResult:
-    """Silhouette curve, balance and a verdict in words for one modality and reduction, over all months."""
-    from fashion_assets.encoders.tables import vectors_of
-    from fashion_assets.reports.charts import silhouette_chart_png
-    from fashion_assets.styles.experiments import experiment_ks, run_experiment
-
-    modality, reduction = context.partition_key.split("-")
-    asset = {"image": "image_embeddings", "text": "text_embeddings", "multimodal": "multimodal_embeddings"}[
-        modality
-    ]
-    table = pa.concat_tables(lake.lake.read_months(asset, lake.months(asset)).values())
-    result = run_experiment(
-        vectors_of(table),
-        ks=experiment_ks(settings.style_k_min, settings.style_k_max),
-        reduction=reduction,
-        seed=settings.random_seed,
-    )
-    return dg.MaterializeResult(
-        value=result.curve.assign(variant=context.partition_key, verdict=result.verdict),
-        metadata={
-            "verdict": result.verdict,
-            "best_k": result.best_k,
-            "silhouette_macro": float(result.curve["macro"].max()) if len(result.curve) else 0.0,
-            "largest_share": result.balance["largest_share"],
-            "normalised_entropy": result.balance["normalised_entropy"],
-            "gini": result.balance["gini"],
-            **picture(silhouette_chart_png(result.curve, result.best_k)),
         },
     )

@@ -1,28 +1,41 @@
-"""Group ``trends``: series of styles and keywords over the months, their stage and their forecast."""
+"""Group ``trends``: series of styles and keywords over the months and weeks, what is concluded, their forecast."""
+
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from fashion_assets.defs.metadata import picture, preview
 from fashion_assets.defs.resources import LakeReader
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-@dg.asset(deps=["style_profiles"], group_name="trends", kinds={"parquet"})
+
+@dg.asset(deps=["style_profiles", "cleaned_posts"], group_name="trends", kinds={"parquet"})
 def style_trends(lake: dg.ResourceParam[LakeReader]) -> dg.MaterializeResult:
-    """Share of each style by month with interval, its life-cycle stage with the evidence, and a forecast."""
+    """Share of each style by month: interval, life-cycle stage with evidence, strengths, change points, forecast."""
     from fashion_assets.reports.charts import share_chart_png
+    from fashion_assets.trends.durations import monthly_top, style_durations
     from fashion_assets.trends.tables import style_trends as style_trend_table
 
     months = lake.months("style_profiles")
+    incomplete = _incomplete(lake, months)
     profiles = lake.frames("style_profiles", months)
-    table = style_trend_table(profiles, months)
+    table = style_trend_table(profiles, months, incomplete=incomplete)
     stages = table.drop_duplicates("series_id")
+    observed = table[table["kind"] == "observed"]
     return dg.MaterializeResult(
         value=table,
         metadata={
             "styles": len(stages),
-            "months": len(months),
-            "stages": str(stages["stage"].value_counts().to_dict()),
+            **_concluded(table, months, incomplete),
             "preview": preview(stages, ["style_id", "name", "stage", "evidence"], rows=15),
+            "durations": preview(
+                style_durations(observed),
+                ["style_id", "name", "spells", "span", "months_live", "n_gaps"],
+                rows=15,
+            ),
+            f"top_of_{months[-1]}": preview(monthly_top(observed[observed["month"] == months[-1]]).round(4)),
             **picture(share_chart_png(profiles)),
         },
     )
@@ -30,7 +43,7 @@ def style_trends(lake: dg.ResourceParam[LakeReader]) -> dg.MaterializeResult:
 
 @dg.asset(deps=["fashion_keywords", "cleaned_posts"], group_name="trends", kinds={"parquet"})
 def keyword_trends(lake: dg.ResourceParam[LakeReader]) -> dg.MaterializeResult:
-    """Per month and keyword: share with interval, engagement, log-odds, burst, first month, stage, forecast."""
+    """Per month and keyword: share with interval, engagement, log-odds, burst, stage, change points, forecast."""
     from fashion_assets.reports.charts import bar_chart_png, burst_chart_png
     from fashion_assets.trends.keyword_bursts import list_bursts
     from fashion_assets.trends.keyword_counts import MIN_KEYWORD_POSTS, WINSOR_QUANTILE, count_keywords
@@ -39,7 +52,8 @@ def keyword_trends(lake: dg.ResourceParam[LakeReader]) -> dg.MaterializeResult:
     from fashion_assets.trends.tables import keyword_trends as keyword_trend_table
 
     months = lake.months("fashion_keywords")
-    table = keyword_trend_table(count_keywords(lake.lake, months))
+    incomplete = _incomplete(lake, months)
+    table = keyword_trend_table(count_keywords(lake.lake, months), incomplete=incomplete)
     newest = table[table["month"] == months[-1]]
     characteristic = characteristic_keywords(newest, top=15)
     bursts = list_bursts(table)
@@ -59,7 +73,7 @@ def keyword_trends(lake: dg.ResourceParam[LakeReader]) -> dg.MaterializeResult:
         value=table,
         metadata={
             "keywords": len(newest),
-            "months": len(months),
+            **_concluded(table, months, incomplete),
             "keywords_with_forecast": int(newest["has_forecast"].sum()),
             "rules": f"keywords in {MIN_KEYWORD_POSTS} posts or more; forecasts for those in {MIN_FORECAST_POSTS:g} "
             f"posts a month or more, at most {MAX_FORECASTS}; likes and collects above the "
@@ -73,3 +87,77 @@ def keyword_trends(lake: dg.ResourceParam[LakeReader]) -> dg.MaterializeResult:
             **picture(chart),
         },
     )
+
+
+@dg.asset(
+    deps=["style_clusters", "fashion_keywords", "cleaned_posts", "style_trends", "keyword_trends"],
+    group_name="trends",
+    kinds={"parquet"},
+)
+def weekly_trends(lake: dg.ResourceParam[LakeReader]) -> dg.MaterializeResult:
+    """Share of each style and of the strongest keywords by ISO week with interval; weeks that are not over marked."""
+    import pandas as pd
+
+    from fashion_assets.trends.coverage import read_coverage
+    from fashion_assets.trends.weekly import (
+        MAX_WEEKLY_KEYWORDS,
+        MIN_WEEK_POSTS,
+        count_keyword_weeks,
+        count_style_weeks,
+        strongest_keywords,
+        weekly_table,
+    )
+
+    styles = lake.frame("style_trends").drop_duplicates("series_id")
+    style_months, keyword_months = lake.months("style_clusters"), lake.months("fashion_keywords")
+    keywords = strongest_keywords(lake.frame("keyword_trends"))
+    style_weeks = count_style_weeks(lake.lake, style_months, styles["style_id"].tolist())
+    keyword_weeks = count_keyword_weeks(lake.lake, keyword_months, keywords)
+    coverage = read_coverage(lake.lake, keyword_months)
+    named = styles["series_id"].tolist(), styles["name"].tolist()
+    words = [f"keyword:{keyword}" for keyword in keywords], keywords
+    tables = [
+        weekly_table(style_weeks, "style", *named, style_months, coverage),
+        weekly_table(keyword_weeks, "keyword", *words, keyword_months, coverage),
+    ]
+    table = pd.concat([part for part in tables if len(part)] or tables[:1], ignore_index=True)
+    weeks = table.drop_duplicates("week_start")
+    return dg.MaterializeResult(
+        value=table,
+        metadata={
+            "weeks": len(weeks),
+            "weeks_not_over": ", ".join(weeks.loc[~weeks["complete"].astype(bool), "week"]) or "none",
+            "styles": len(styles),
+            "keywords": len(keywords),
+            "posts_without_a_day_of_their_month": max(style_weeks.undated, keyword_weeks.undated),
+            "rules": f"all styles; keywords in {MIN_WEEK_POSTS:g} posts a week or more, at most "
+            f"{MAX_WEEKLY_KEYWORDS}, the most frequent first; weeks from Monday, Asia/Shanghai",
+            "newest_weeks": preview(
+                table.sort_values(["week_start", "posts"], ascending=False, kind="stable"),
+                ["week", "series_kind", "name", "posts", "week_posts", "share", "low", "high", "complete"],
+                rows=15,
+            ),
+        },
+    )
+
+
+def _incomplete(lake: LakeReader, months: list[str]) -> list[str]:
+    """The months that are not over, as far as the days of all posts of ``months`` tell."""
+    from fashion_assets.trends.coverage import read_coverage
+
+    coverage = read_coverage(lake.lake, months)
+    return coverage.incomplete_months(months) if coverage else []
+
+
+def _concluded(table: "pd.DataFrame", months: list[str], incomplete: list[str]) -> dict[str, Any]:
+    """Metadata that both trend tables have: months, stages and the surest change points."""
+    from fashion_assets.trends.change_points import list_changes
+
+    changes = list_changes(table)
+    return {
+        "months": len(months),
+        "months_not_over": ", ".join(incomplete) or "none",
+        "stages": str(table.drop_duplicates("series_id")["stage"].value_counts().to_dict()),
+        "change_points": len(changes),
+        "surest_change_points": preview(changes.round(4), rows=15),
+    }

@@ -25,7 +25,7 @@ _VERSIONS: dict[str, tuple[int, tuple[str, ...]]] = {
     "image_embeddings": (2, ("image_encoder",)),
     "multimodal_embeddings": (2, ("text_encoder", "image_encoder", "text_weight", "image_weight")),
     "style_model": (
-        2,
+        3,
         (
             "text_encoder",
             "image_encoder",
@@ -40,9 +40,11 @@ _VERSIONS: dict[str, tuple[int, tuple[str, ...]]] = {
             "random_seed",
         ),
     ),
-    "keyword_trends": (2, ()),
-    "monthly_style_report": (1, ("blank_faces",)),
-    "style_experiments": (1, ("style_k_min", "style_k_max", "random_seed")),
+    "style_trends": (2, ()),
+    "keyword_trends": (3, ()),
+    "monthly_style_report": (2, ("blank_faces",)),
+    "style_atlas": (2, ("blank_faces",)),
+    "style_experiments": (2, ("random_seed",)),
     "attribute_classifiers": (1, ("random_seed",)),
     "product_embeddings": (2, ("text_encoder", "image_encoder")),
 }

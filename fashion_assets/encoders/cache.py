@@ -203,11 +203,16 @@ class EmbeddingCache:
             if not fresh:
                 break
             seen.update(fresh)
-            for path in fresh:
+            listed = [(path, hashes) for path in fresh if (hashes := self._hashes_or_none(path)) is not None]
+            if not listed:
+                continue
+            # One look-up for all shards: the table of wanted hashes is built once and not for each.
+            targets = pc.index_in(pa.chunked_array([hashes for _, hashes in listed]), value_set=wanted)
+            for (path, _), target in zip(listed, targets.chunks, strict=True):
                 if found.all():
                     break
                 try:
-                    self._fill_from(path, encoder, wanted, vectors, found)
+                    self._fill_from(path, target, encoder, vectors, found)
                 except FileNotFoundError:
                     self._hashes.pop(path, None)
         return found
@@ -215,13 +220,15 @@ class EmbeddingCache:
     def _fill_from(
         self,
         path: Path,
+        target: pa.Array,
         encoder: Encoder,
-        wanted: pa.Array,
         vectors: npt.NDArray[np.float32],
         found: npt.NDArray[np.bool_],
     ) -> None:
-        """Copy the wanted vectors of one shard into ``vectors`` and mark them in ``found``."""
-        target = pc.index_in(self._shard_hashes(path), value_set=wanted)
+        """Copy the wanted vectors of one shard into ``vectors`` and mark them in ``found``.
+
+        ``target`` (n,): where each row of the shard goes, null for those that nobody wants.
+        """
         rows = np.flatnonzero(target.is_valid().to_numpy(zero_copy_only=False))
         targets = target.drop_null().to_numpy(zero_copy_only=False).astype(np.int64)
         fresh = ~found[targets]
@@ -229,7 +236,11 @@ class EmbeddingCache:
             vectors[targets[fresh]] = shard_vectors(path, rows[fresh], encoder.model_id, encoder.dim)
             found[targets[fresh]] = True
 
-    def _shard_hashes(self, path: Path) -> pa.Array:
+    def _hashes_or_none(self, path: Path) -> pa.Array | None:
+        """The shard's hashes; None if a compaction has removed it meanwhile."""
         if path not in self._hashes:
-            self._hashes[path] = shard_hashes(path)
+            try:
+                self._hashes[path] = shard_hashes(path)
+            except FileNotFoundError:
+                return None
         return self._hashes[path]

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from fashion_assets.media.decoding import decode_cut_out
-from fashion_assets.media.errors import MediaError
 from fashion_assets.storage.errors import UserError
 
 Pixels = npt.NDArray[np.uint8]
@@ -22,26 +21,13 @@ DECODE_SIDE: Final = 512
 
 @dataclass(frozen=True)
 class PackedPicture:
-    """A picture file inside an archive: ``read`` fetches its bytes when they are needed, ``name`` is for sentences."""
+    """A picture file inside an archive: ``read`` fetches its bytes when they are needed, ``name`` is for sentences.
+
+    ``read`` raises MediaError for bytes that cannot be had.
+    """
 
     name: str
     read: Callable[[], bytes]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Another process has no open archive: the bytes go there instead, or why there are none.
-        try:
-            return _unpickled, (self.name, self.read(), None)
-        except MediaError as error:
-            return _unpickled, (self.name, b"", str(error))
-
-
-def _unpickled(name: str, content: bytes, reason: str | None) -> PackedPicture:
-    def read() -> bytes:
-        if reason is not None:
-            raise MediaError(reason)
-        return content
-
-    return PackedPicture(name, read)
 
 
 def is_pillow_image(item: object) -> bool:

@@ -1,12 +1,12 @@
 """An encoder whose work is done by a Ray cluster: the same vectors as in this process, from other ones.
 
-Belongs here: what an encoder owes its callers, and how much is handed over at once. Does not: the cluster
-(``ray_session``), the stages (``ray_pipeline``), what runs in the workers (``ray_workers``).
+Belongs here: what an encoder owes its callers, and how much is on its way at once. Does not: the cluster
+(``ray_session``), what each encoder gets of it (``ray_shares``), the stages (``ray_pipeline``), what runs in the
+workers (``ray_workers``).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -20,23 +20,20 @@ from fashion_assets.encoders.protocol import Items, Modality, Vectors
 from fashion_assets.encoders.ray_pipeline import Pipeline
 from fashion_assets.encoders.ray_rows import check_kinds, is_reference
 from fashion_assets.encoders.ray_session import connect
+from fashion_assets.encoders.ray_shares import encoder_share
 from fashion_assets.encoders.tables import vectors_of
 from fashion_assets.storage.errors import UserError
 
-#: Items that an encoder is handed at once; it forms its own batches of them.
-CPU_ROWS: Final = 64
-GPU_ROWS: Final = 512
 #: Texts or paths per encoder that are in the pipeline at once: about 40 MB of rows.
 REFERENCES_PER_ENCODER: Final = 1 << 18
 
 
 class RayEncoder:
-    """Fills ``ShardingEncoder`` with ``encoders`` copies of what ``spec`` names, loaded by the workers.
+    """Fills ``ShardingEncoder`` with ``encoders`` copies of what ``spec`` names, loaded by workers in every call.
 
-    The options are those of ``load_encoder``. ``gpus_per_encoder``: left out, one, or an even share where there are
-    more encoders than GPUs; 0 without GPUs. ``model_id``, ``modality`` and ``dim`` come from a worker, since this
-    machine may have no GPU. Raises UserError as ``load_encoder`` and ``ray_session.connect``, and if the cluster has
-    fewer GPUs than asked for.
+    The options are those of ``load_encoder``; what each copy gets of the cluster is ``ray_shares.encoder_share``.
+    ``model_id``, ``modality`` and ``dim`` come from a worker, since this machine may have no GPU. Raises UserError as
+    ``load_encoder``, ``ray_session.connect`` and ``encoder_share``.
     """
 
     def __init__(
@@ -53,8 +50,7 @@ class RayEncoder:
         if encoders < 1:
             raise UserError(f"encoders is {encoders}; it has to be at least 1")
         self.encoders = encoders
-        cluster = connect()
-        gpus = gpus_each(encoders, gpus_per_encoder, cluster.gpus)
+        nodes = connect()
         self._pipeline = Pipeline(
             spec,
             {
@@ -65,9 +61,8 @@ class RayEncoder:
                 "batch_size": batch_size,
             },
             encoders,
-            {"num_cpus": cpus_each(encoders, cluster.cpus), "num_gpus": gpus},
-            batch_size or (GPU_ROWS if gpus else CPU_ROWS),
-            cluster.cpus,
+            encoder_share(encoders, nodes, gpus_per_encoder),
+            sum(node.cpus for node in nodes),
         )
         self._facts = self._pipeline.facts()
         self.model_id: str = self._facts.model_id
@@ -97,11 +92,13 @@ class RayEncoder:
     def encode_shards(
         self, root: Path, shard_rows: int, hashes: Sequence[str], items: Items
     ) -> dict[str, str]:
-        """Content hash -> reason of the refused pictures; the other vectors are shards of ``shard_rows`` in ``root``.
+        """Content hash -> reason of the refused pictures; the other vectors are in ``root``, at most ``shard_rows``
+        a shard.
 
         The workers write them: ``root`` and the pictures have to be where every node sees them by the same path.
         Texts and paths stream through one pipeline; items in memory, and those of a function, follow each other in
-        waves of one shard per encoder. A killed driver loses what no shard holds yet.
+        waves of ``shard_rows`` per encoder. A killed driver loses the call that each encoder is at, at most
+        (``ray_pipeline.call_rows``).
         """
         refused: dict[str, str] = {}
         for keys, wave in self._waves(hashes, items, shard_rows):
@@ -125,27 +122,6 @@ class RayEncoder:
             wave = item_list(chosen, self.model_id)
             check_kinds(wave, self.modality, self.model_id, start)
             yield list(keys[start:stop]), wave
-
-
-def gpus_each(encoders: int, asked: float | None, gpus: float) -> float:
-    """GPUs an encoder: as asked, else one or an even share. Raises UserError if the cluster's do not suffice."""
-    each = asked if asked is not None else _countable(min(1.0, gpus / encoders))
-    if each * encoders > gpus:
-        raise UserError(
-            f"{encoders} encoders with {each:g} GPUs each need {each * encoders:g} GPUs, the Ray cluster has {gpus:g}; "
-            "ask for fewer encoders or a smaller share, or wait until all nodes have joined"
-        )
-    return each
-
-
-def cpus_each(encoders: int, cpus: float) -> float:
-    """A CPU an encoder, or less where that would leave none to decode and store with."""
-    return _countable(min(1.0, max(0.0, cpus - 1) / encoders))
-
-
-def _countable(share: float) -> float:
-    """Rounded down to what Ray counts in, 1/10,000 of a CPU or GPU."""
-    return math.floor(share * 10_000) / 10_000
 
 
 def _reasons(keys: list[Any], rows: pa.Table) -> dict[Any, str]:

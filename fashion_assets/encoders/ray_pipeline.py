@@ -1,4 +1,4 @@
-"""The way of items through a Ray cluster: tasks decode, a pool of actors encodes, tasks write the shards.
+"""The way of items through a Ray cluster: tasks decode, a pool of actors encodes and writes the shards.
 
 Ray Data streams: a stage starts as soon as the one before has a block, and stops while the next is behind, so that
 what is on its way stays within the object store whatever the number of pictures. What dies is done again by Ray, a
@@ -19,17 +19,26 @@ from typing import Any, Final
 import pyarrow as pa
 
 from fashion_assets.encoders.ray_rows import rows_of_items
+from fashion_assets.encoders.ray_shares import Share
 from fashion_assets.encoders.ray_workers import (
     EncoderFacts,
     EncodeRows,
+    EncodeShards,
     decode_rows,
     encoder_facts,
-    store_rows,
 )
 from fashion_assets.storage.errors import UserError
 
 #: Pixels a block, in bytes: what a stage hands on at once (64 crops of 256 x 256 with their region).
 BLOCK_BYTES: Final = 16 * 1024**2
+#: Most items that an encoder is handed at once: four of the largest batches of texts on a GPU.
+CALL_ROWS: Final = 4096
+#: Bytes of pixels that it is handed at once, if they are as large as it has files decoded. On a GPU a quarter of them
+#: is a batch: 113 pictures at a long side of 512.
+CPU_CALL_BYTES: Final = 64 * 1024**2
+GPU_CALL_BYTES: Final = 256 * 1024**2
+#: An encoder reads the next batches while the network is at one, but not beyond what it was handed.
+BATCHES_A_CALL: Final = 4
 #: Most items that one decoding task takes: what is read again when it dies.
 TASK_ROWS: Final = 256
 #: Tasks a CPU, where there are few items: so that none waits long for the last one.
@@ -41,26 +50,24 @@ RETRIES: Final = 3
 
 @dataclass(frozen=True)
 class Pipeline:
-    """``load_encoder(spec, **options)`` in ``encoders`` actors, each with ``resources`` (num_cpus, num_gpus).
+    """``load_encoder(spec, **options)`` in ``encoders`` actors with ``share`` each; ``cpus`` are the cluster's.
 
-    Each is handed ``rows`` items at once; ``cpus`` are the cluster's. Running it raises UserError as a worker did,
-    or with what is wrong with the cluster.
+    Running it raises UserError as a worker did, or with what is wrong with the cluster.
     """
 
     spec: str
     options: dict[str, Any]
     encoders: int
-    resources: dict[str, float]
-    rows: int
+    share: Share
     cpus: float
 
     def facts(self) -> EncoderFacts:
         """What the encoder is, found out by a worker with the resources of an encoder."""
         import ray
 
-        task = ray.remote(**self.resources, max_retries=RETRIES)(encoder_facts)
+        task = ray.remote(**self._resources, max_retries=RETRIES)(encoder_facts)
         with _sentences(f"encoder {self.spec!r}"):
-            facts = ray.get(task.remote(self.spec, self.options))
+            facts = ray.get(task.remote(self.spec, self.options, self._cores))
         if isinstance(facts, UserError):
             raise facts
         return facts
@@ -68,26 +75,47 @@ class Pipeline:
     def encoded(self, facts: EncoderFacts, keys: list[str], items: list[Any]) -> Iterator[pa.Table]:
         """Tables (key, vector, refused) of the items, in any order."""
         with _context():
-            rows = self._encode(facts, keys, items, "number {}")
+            rows = self._encode(EncodeRows, facts, keys, items, "number {}")
         yield from _tables(rows, facts.model_id)
 
     def stored(
         self, facts: EncoderFacts, keys: list[str], items: list[Any], root: Path, shard_rows: int
     ) -> Iterator[pa.Table]:
-        """Tables (key, refused) of the refused, in any order; the others are in the cache, ``shard_rows`` a file."""
+        """Tables (key, refused) of the refused, in any order; the others are in the cache under ``root``, at most
+        ``shard_rows`` a file."""
         with _context():
-            rows = self._encode(facts, keys, items, "(content hash {})")
-            rows = rows.repartition(target_num_rows_per_block=shard_rows, strict=True).map_batches(
-                store_rows,
-                batch_size=None,
-                batch_format="pyarrow",
-                fn_kwargs={"root": root, "model_id": facts.model_id},
-                max_retries=RETRIES,
+            rows = self._encode(
+                EncodeShards, facts, keys, items, "(content hash {})", root=root, shard_rows=shard_rows
             )
         yield from _tables(rows, facts.model_id)
 
-    def _encode(self, facts: EncoderFacts, keys: list[str], items: list[Any], naming: str) -> Any:
+    @property
+    def _resources(self) -> dict[str, float]:
+        return {"num_cpus": self.share.cpus, "num_gpus": self.share.gpus}
+
+    @property
+    def _cores(self) -> int:
+        return max(1, int(self.share.cpus))
+
+    def _encode(
+        self,
+        actor: type[EncodeRows],
+        facts: EncoderFacts,
+        keys: list[str],
+        items: list[Any],
+        naming: str,
+        **storing: Any,
+    ) -> Any:
         import ray.data
+
+        on_gpu = self.share.gpus > 0
+        options = self.options
+        if on_gpu and facts.modality != "text" and options["batch_size"] is None:
+            options = {**options, "batch_size": call_rows(facts, None, on_gpu=True) // BATCHES_A_CALL}
+        # However few there are, every encoder has some.
+        rows_a_call = min(
+            call_rows(facts, options["batch_size"], on_gpu=on_gpu), math.ceil(len(keys) / self.encoders)
+        )
 
         step = min(TASK_ROWS, math.ceil(len(keys) / (TASKS_PER_CPU * max(1.0, self.cpus))))
         starts = range(0, len(keys), step)
@@ -104,15 +132,30 @@ class Pipeline:
                 max_retries=RETRIES,
             )
         return rows.map_batches(
-            EncodeRows,
-            batch_size=self.rows,
+            actor,
+            batch_size=rows_a_call,
             batch_format="pyarrow",
             compute=ray.data.ActorPoolStrategy(size=self.encoders),
-            fn_constructor_args=(self.spec, self.options, facts, naming),
+            fn_constructor_args=(self.spec, options, facts, naming, self._cores),
+            fn_constructor_kwargs=storing,
             max_restarts=-1,
             max_task_retries=RETRIES,
-            **self.resources,
+            **self._resources,
         )
+
+
+def call_rows(facts: EncoderFacts, batch_size: int | None, *, on_gpu: bool) -> int:
+    """Items that an encoder is handed at once: ``BATCHES_A_CALL`` batches, if the batch is known, within the bounds.
+
+    Pictures count as 3:4 RGB at the encoder's long side.
+    """
+    most = CALL_ROWS
+    if facts.modality != "text":
+        picture_bytes = facts.decode_side**2 * 3 * 3 // 4
+        most = min(most, (GPU_CALL_BYTES if on_gpu else CPU_CALL_BYTES) // picture_bytes)
+    if batch_size is None:
+        return max(1, most)
+    return max(batch_size, min(most, BATCHES_A_CALL * batch_size))
 
 
 @contextmanager

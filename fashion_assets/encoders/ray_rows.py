@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from fashion_assets.encoders.pictures import PackedPicture, is_picture, picture_pixels
 from fashion_assets.encoders.protocol import Modality
+from fashion_assets.media.errors import MediaError
 from fashion_assets.storage.errors import UserError
 
 #: One item. ``key`` is what the caller knows it by; of text, path, content (with its name) and pixels one is there;
@@ -62,7 +63,7 @@ def is_reference(item: object) -> bool:
 
 
 def rows_of_items(keys: Sequence[str], items: Sequence[Any]) -> pa.Table:
-    """A table of ``ROWS``, one row per item, in order."""
+    """A table of ``ROWS``, one row per item, in order; a packed picture that cannot be fetched is refused already."""
     return _table([_row(key, item) for key, item in zip(keys, items, strict=True)])
 
 
@@ -101,7 +102,10 @@ def _row(key: str, item: Any) -> dict[str, Any]:
         # Workers have another working folder.
         return {"key": key, "path": str(item.absolute())}
     if isinstance(item, PackedPicture):
-        return {"key": key, "name": item.name, "content": item.read()}
+        try:
+            return {"key": key, "name": item.name, "content": item.read()}
+        except MediaError as error:
+            return {"key": key, "refused": str(error)}
     return {"key": key, **_pixel_cells(item)}
 
 

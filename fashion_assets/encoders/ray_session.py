@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from dataclasses import dataclass
 from typing import Any, Final
 
+from fashion_assets.encoders.ray_shares import Share
 from fashion_assets.storage.errors import UserError
 
 #: Shared memory of a cluster of our own: decoded pictures on their way, a few blocks per process, and no more.
@@ -27,16 +27,8 @@ _OWN: Final = "local"
 _QUIET: Final = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
 
 
-@dataclass(frozen=True)
-class ClusterResources:
-    """CPUs and GPUs of all nodes that have joined."""
-
-    cpus: float
-    gpus: float
-
-
-def connect() -> ClusterResources:
-    """What the cluster has that this process is connected to from now on.
+def connect() -> list[Share]:
+    """CPUs and GPUs of each node of the cluster that this process is connected to from now on.
 
     A connection that is there already is used. Else ``RAY_ADDRESS`` is (host:port, as Ray itself reads it), or a
     local cluster is started with the CPUs and GPUs of this machine; it ends with the process, also with one that is
@@ -56,8 +48,8 @@ def connect() -> ClusterResources:
             OSError,
         ) as error:
             raise UserError(_advice(address, _first_line(error))) from error
-    resources = ray.cluster_resources()
-    return ClusterResources(float(resources.get("CPU", 0)), float(resources.get("GPU", 0)))
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [Share(float(node.get("CPU", 0)), float(node.get("GPU", 0))) for node in alive]
 
 
 def _ray() -> Any:

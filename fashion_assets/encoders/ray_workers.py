@@ -1,6 +1,6 @@
 """What runs in Ray's processes: reading pictures, encoding them, writing shards.
 
-Plain functions and one class on Arrow tables, importable wherever the package is installed; nothing here imports Ray.
+Plain functions and classes on Arrow tables, importable wherever the package is installed; nothing here imports Ray.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from fashion_assets.encoders.ray_rows import decoded, items_of_rows
 from fashion_assets.encoders.registry import load_encoder
 from fashion_assets.encoders.rows import checked_vectors
 from fashion_assets.encoders.tables import vector_array, vectors_of
+from fashion_assets.networks.cores import limit_cores
 from fashion_assets.storage.errors import UserError
 
-#: What a stored batch hands back: the refused alone, with the reason.
+#: What a call whose vectors are stored hands back: the refused alone, with the reason.
 REFUSED_ROWS: Final = pa.schema([pa.field("key", pa.string()), pa.field("refused", pa.string())])
 
 
@@ -37,8 +38,9 @@ class EncoderFacts:
     decode_side: int
 
 
-def encoder_facts(spec: str, options: dict[str, Any]) -> EncoderFacts | UserError:
+def encoder_facts(spec: str, options: dict[str, Any], cores: int) -> EncoderFacts | UserError:
     """The facts of ``load_encoder(spec, **options)``, or its refusal: returned, so that the sentence stays one."""
+    limit_cores(cores)
     try:
         encoder = load_encoder(spec, **options)
     except UserError as error:
@@ -47,14 +49,23 @@ def encoder_facts(spec: str, options: dict[str, Any]) -> EncoderFacts | UserErro
 
 
 def decode_rows(rows: pa.Table, *, max_side: int, block_bytes: int) -> Iterator[pa.Table]:
-    """Rows of items with the pictures decoded or refused (``ray_rows.decoded``)."""
+    """Rows of items with the pictures decoded or refused (``ray_rows.decoded``), on one core."""
+    import cv2
+
+    limit_cores(1)
+    cv2.setNumThreads(1)
     yield from decoded(rows, max_side, block_bytes)
 
 
 class EncodeRows:
-    """An actor that loads the encoder once and turns decoded rows into rows (key, vector, refused)."""
+    """An actor that loads the encoder once, for ``cores`` cores, and turns decoded rows into rows (key, vector,
+    refused)."""
 
-    def __init__(self, spec: str, options: dict[str, Any], expected: EncoderFacts, naming: str) -> None:
+    def __init__(
+        self, spec: str, options: dict[str, Any], expected: EncoderFacts, naming: str, cores: int
+    ) -> None:
+        # Before anything asks how many threads to start.
+        limit_cores(cores)
         self._encoder = load_encoder(spec, **options)
         self._expected = expected
         self._naming = naming
@@ -82,11 +93,26 @@ class EncodeRows:
         return pa.table(columns, names=["key", "vector", "refused"])
 
 
-def store_rows(rows: pa.Table, *, root: Path, model_id: str) -> pa.Table:
-    """The refused of encoded rows (``REFUSED_ROWS``); the vectors of the others are one shard on disk."""
+class EncodeShards(EncodeRows):
+    """The same actor, which writes what it encodes, so that a call that has ended cannot be lost."""
+
+    def __init__(self, *encoding: Any, root: Path, shard_rows: int) -> None:
+        super().__init__(*encoding)
+        self._root = root
+        self._shard_rows = shard_rows
+
+    def __call__(self, rows: pa.Table) -> pa.Table:
+        """The refused (``REFUSED_ROWS``); the others are on disk, at most ``shard_rows`` a shard."""
+        return store_rows(super().__call__(rows), self._root, self._encoder.model_id, self._shard_rows)
+
+
+def store_rows(rows: pa.Table, root: Path, model_id: str, shard_rows: int) -> pa.Table:
+    """The refused of encoded rows; the vectors of the others are shards of ``shard_rows`` on disk, the last less."""
     readable = rows.filter(rows.column("refused").is_null())
-    if readable.num_rows:
-        EmbeddingCache(root).store(model_id, readable.column("key").to_pylist(), vectors_of(readable))
+    cache = EmbeddingCache(root)
+    for start in range(0, readable.num_rows, shard_rows):
+        shard = readable.slice(start, shard_rows)
+        cache.store(model_id, shard.column("key").to_pylist(), vectors_of(shard))
     return rows.filter(rows.column("refused").is_valid()).select(REFUSED_ROWS.names).cast(REFUSED_ROWS)
 
 

@@ -13,28 +13,37 @@ import numpy.typing as npt
 import pandas as pd
 from markupsafe import Markup
 
+from fashion_assets.reports.atlas_pictures import COLUMNS, TILE, TILES_PER_SHEET, PictureSheets
 from fashion_assets.reports.pages import render_template, template_source
 from fashion_assets.reports.palette import DARK, LIGHT
-from fashion_assets.reports.wording import clip, style_label
+from fashion_assets.reports.wording import clip, plain, style_label
 
 POINT_COLUMNS = ["post_id", "month", "style_id", "style_name", "x", "y", "title", "keywords"]
 TITLE_CHARACTERS = 60
 KEYWORDS_PER_POINT = 8
 COORDINATE_DIGITS = 4  # a pixel of a map 10,000 wide
 DEFAULT_TITLE = "Style atlas"
+_NO_PICTURES = PictureSheets([], {}, 0)
 
 
-def render_style_atlas(points: pd.DataFrame, *, title: str = DEFAULT_TITLE) -> str:
+def render_style_atlas(
+    points: pd.DataFrame,
+    *,
+    pictures: PictureSheets = _NO_PICTURES,
+    sources: Sequence[str] = (),
+    title: str = DEFAULT_TITLE,
+) -> str:
     """The page as HTML text: pan, zoom, hover, search, months from-to, a legend that switches styles.
 
     `points` holds `POINT_COLUMNS`, one row per post; `keywords` are lists. Rows without a finite position
-    are left out and counted on the page. Data lie in a JSON block that cannot end its element, and the
+    are left out and counted on the page. `pictures` are shown beside the hovered post, `sources` are sentences on
+    where the map comes from and what was left out. Data lie in a JSON block that cannot end its element, and the
     script writes text with textContent only. The policy admits this one script by its hash.
     """
     script = template_source("atlas.js.j2")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
-    content = atlas_content(points)
+    content = atlas_content(points, pictures)
     return render_template(
         "atlas.html.j2",
         title=title,
@@ -43,6 +52,9 @@ def render_style_atlas(points: pd.DataFrame, *, title: str = DEFAULT_TITLE) -> s
         script=Markup(script),
         n_points=len(content["x"]),
         n_without_place=len(points) - len(content["x"]),
+        n_pictures=len(pictures.tile_of),
+        n_with_picture=pictures.n_with_picture,
+        sources=[plain(sentence) for sentence in sources],
         months=content["months"],
     )
 
@@ -87,8 +99,11 @@ def _first(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     return frame[columns].drop_duplicates("post_id")
 
 
-def atlas_content(points: pd.DataFrame) -> dict[str, Any]:
-    """What the script reads: columns of equal length; styles (by falling size) and months to index into.
+def atlas_content(points: pd.DataFrame, pictures: PictureSheets = _NO_PICTURES) -> dict[str, Any]:
+    """What the script reads: columns of equal length; styles and months to index into, sheets of pictures.
+
+    Styles come by falling size, posts without a style (id -1) last and in grey. `tile` is the number of the post's
+    picture over all sheets, -1 where it has none.
 
     Coordinates are scaled to [0, 1] by one factor for both axes (distances on the map keep their
     proportion), y upwards in `points` and downwards here, as on a screen.
@@ -101,8 +116,10 @@ def atlas_content(points: pd.DataFrame) -> dict[str, Any]:
             "month": [],
             "title": [],
             "keywords": [],
+            "tile": [],
             "styles": [],
             "months": [],
+            "sheets": [],
         }
     x, y = (points[name].to_numpy(dtype=float, na_value=np.nan) for name in ("x", "y"))
     placed = np.isfinite(x) & np.isfinite(y)
@@ -110,7 +127,7 @@ def atlas_content(points: pd.DataFrame) -> dict[str, Any]:
     x, y = _scaled(x[placed], y[placed])
     months = sorted({str(month)[:7] for month in shown["month"]})
     sizes = shown["style_id"].value_counts()
-    order = sorted(sizes.index, key=lambda style: (-int(sizes[style]), int(style)))
+    order = sorted(sizes.index, key=lambda style: (style < 0, -int(sizes[style]), int(style)))
     names = dict(zip(shown["style_id"], shown["style_name"], strict=True))
     month_index = {month: index for index, month in enumerate(months)}
     style_index = {style: index for index, style in enumerate(order)}
@@ -121,10 +138,20 @@ def atlas_content(points: pd.DataFrame) -> dict[str, Any]:
         "month": [month_index[str(month)[:7]] for month in shown["month"]],
         "title": [clip(text, TITLE_CHARACTERS) for text in shown["title"]],
         "keywords": [_keywords(words) for words in shown["keywords"]],
+        "tile": [pictures.tile_of.get(post_id, -1) for post_id in shown["post_id"]],
         "styles": [
-            {"name": style_label(names[style], int(style)), "n": int(sizes[style])} for style in order
+            {
+                "name": style_label(names[style], int(style)),
+                "n": int(sizes[style]),
+                **({"none": True} if style < 0 else {}),
+            }
+            for style in order
         ],
         "months": months,
+        "sheets": pictures.sheets,
+        "columns": COLUMNS,
+        "per_sheet": TILES_PER_SHEET,
+        "tile_size": TILE,
         "light": LIGHT,
         "dark": DARK,
     }

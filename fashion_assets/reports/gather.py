@@ -13,6 +13,7 @@ from fashion_assets.reports.montage import MontageRow
 from fashion_assets.reports.monthly import PICTURES_PER_STYLE, TOP_STYLES, MonthlyReportData, ReportCounts
 from fashion_assets.reports.pictures import Thumb, load_thumbnail, placeholder
 from fashion_assets.reports.quarantine import quarantine_summary
+from fashion_assets.reports.wording import percent, quantity, style_label
 
 #: Representative posts quoted under a style.
 POSTS_PER_STYLE = 3
@@ -34,6 +35,7 @@ def gather_monthly_report(
     min_garment_share: float,
     generated_at: datetime,
     provenance: Mapping[str, str],
+    lineage: pd.DataFrame | None = None,
     blank_faces: bool = True,
 ) -> MonthlyReportData:
     """What the page of ``month`` shows.
@@ -42,7 +44,8 @@ def gather_monthly_report(
     below and beside the garment mask is blank. Without it, person crops are published as they are, faces and all.
 
     ``tables`` holds the month's ``raw_posts``, ``cleaned_posts``, ``quarantined_posts``, ``post_images``,
-    ``garment_images``, ``fashion_keywords`` and ``style_profiles``; ``history`` the profiles of every month up to it.
+    ``garment_images``, ``fashion_keywords`` and ``style_profiles``; ``history`` the profiles of every month up to it;
+    ``lineage`` the STYLE_LINEAGE rows of the same months, if there are any.
     """
     images, garments, profiles = tables["post_images"], tables["garment_images"], tables["style_profiles"]
     usable = images[images["status"] == "ok"]
@@ -82,6 +85,7 @@ def gather_monthly_report(
         facets=top_keywords(tables["fashion_keywords"], KEYWORDS_SHOWN),
         generated_at=generated_at,
         provenance=provenance,
+        lineage=lineage,
     )
 
 
@@ -94,13 +98,22 @@ def _thumbs(image_ids: Sequence[str], crops: Mapping[str, str | None], crops_roo
 
 
 def montage_rows(data: MonthlyReportData) -> list[MontageRow]:
-    """One montage row per top style: its name with share, and its pictures."""
+    """One montage row per top style: its name, its share with the 95 % interval and its posts, and its pictures."""
     top = data.profiles.sort_values(["share", "style_id"], ascending=[False, True]).head(TOP_STYLES)
     return [
         MontageRow(
-            title=f"{name}  {share:.1%}",
+            title=f"{style_label(name, style)}   {figures}",
             thumbs=data.pictures.get(style, ()),
-            fallback=f"Style {style}, {share:.1%}",
+            fallback=f"Style {style}   {figures}",
         )
-        for style, name, share in zip(top["style_id"], top["name"], top["share"], strict=True)
+        for style, name, figures in zip(top["style_id"], top["name"], _figures(top), strict=True)
+    ]
+
+
+def _figures(profiles: pd.DataFrame) -> list[str]:
+    return [
+        f"{percent(share)} (95% interval {percent(low)} to {percent(high)}), {quantity(n_posts)} posts"
+        for share, low, high, n_posts in zip(
+            profiles["share"], profiles["share_low"], profiles["share_high"], profiles["n_posts"], strict=True
+        )
     ]

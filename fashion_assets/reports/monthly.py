@@ -46,6 +46,7 @@ class MonthlyReportData:
     - silhouette_curve: `k`, `micro`, `macro`; chosen_k and k_reason say what was taken and why
     - pictures, posts: per style id, most representative first
     - facets: `facet`, `keyword`, `n_posts`
+    - lineage: STYLE_LINEAGE rows of the shown months (None: the models hold none, and the page leaves it out)
     - provenance: input -> digest
     """
 
@@ -63,6 +64,7 @@ class MonthlyReportData:
     facets: pd.DataFrame
     generated_at: datetime
     provenance: Mapping[str, str] = field(default_factory=dict)
+    lineage: pd.DataFrame | None = None
 
 
 def render_monthly_report(data: MonthlyReportData) -> str:

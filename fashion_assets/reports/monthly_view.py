@@ -10,6 +10,8 @@ from datetime import datetime
 import pandas as pd
 from markupsafe import Markup
 
+from fashion_assets.reports.life_charts import DURATION_ROWS, duration_chart_svg, stacked_shares_svg
+from fashion_assets.reports.lineage_chart import EventRow, lineage_chart_svg, lineage_events
 from fashion_assets.reports.monthly import MonthlyReportData, ReportCounts
 from fashion_assets.reports.palette import MARKERS, colour_slots
 from fashion_assets.reports.pictures import Thumb, shrink
@@ -96,6 +98,11 @@ class MonthlyView:
     n_rows_left_out: int
     cards: list[StyleCard]
     share_chart: Markup
+    stacked_chart: Markup
+    duration_chart: Markup
+    n_duration_left_out: int
+    lineage_chart: Markup | None
+    events: list[EventRow]
     bars: Markup
     silhouette_chart: Markup
     chosen_k: int | None
@@ -134,6 +141,8 @@ def monthly_view(
     history = data.profile_history
     if not history.empty:
         history = history[history["month"].astype(str).str[:7] <= data.month[:7]]
+    highlight = [row.style_id for row in top]
+    lineage = data.lineage if data.lineage is not None and not data.lineage.empty else None
     bars = rows[:BARS]
     reasons = data.quarantine_reasons
     counts = data.counts
@@ -148,7 +157,14 @@ def monthly_view(
         rows=rows[:TABLE_ROWS],
         n_rows_left_out=max(len(rows) - TABLE_ROWS, 0),
         cards=cards,
-        share_chart=Markup(share_chart_svg(history, highlight=[row.style_id for row in top])),
+        share_chart=Markup(share_chart_svg(history, highlight=highlight)),
+        stacked_chart=Markup(stacked_shares_svg(history, highlight=highlight)),
+        duration_chart=Markup(duration_chart_svg(history)),
+        n_duration_left_out=0 if history.empty else max(history["style_id"].nunique() - DURATION_ROWS, 0),
+        lineage_chart=None
+        if lineage is None
+        else Markup(lineage_chart_svg(lineage, history, highlight=highlight)),
+        events=[] if lineage is None else lineage_events(lineage, history),
         bars=Markup(
             bar_chart_svg(
                 [row.name for row in bars],

@@ -2,8 +2,7 @@
 
 A page must never show a face. The media package's garment crops hold garment pixels only (transparent elsewhere)
 and are laid on a plain ground; its person crops hold faces, and a report takes them only where that is asked for
-(`gather`'s `blank_faces=False`). A whole picture is taken only together with its garment mask, everything above
-the garment is blanked, and the tile shows the garment's surroundings no further than a small margin.
+(`gather`'s `blank_faces=False`). Whole pictures are never taken.
 """
 
 from __future__ import annotations
@@ -15,9 +14,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -25,7 +21,6 @@ TILE_SIZE = (96, 128)  # width, height in pixels: ten tiles side by side fill a 
 GROUND = (244, 242, 238)  # warm grey that suits light and dark pages alike
 JPEG_QUALITY = 82
 MARGIN = 0.04  # of the tile's sides, kept free around a garment
-MASK_MARGIN = 0.03  # of the mask's box, kept of a whole picture's surroundings
 MAX_PIXELS = 80_000_000  # a bigger picture is refused before it is decoded (memory)
 
 
@@ -49,15 +44,11 @@ def load_thumbnail(
     size: tuple[int, int] = TILE_SIZE,
     *,
     image_id: str | None = None,
-    mask: npt.NDArray[np.bool_] | None = None,
 ) -> Thumb:
     """A JPEG tile of exactly `size` (width, height), the picture whole and centred on a plain ground.
 
-    Without `mask` the file must be a garment crop of the media package. With `mask` (h, w; True on garment,
-    of the upright picture) the file is a whole picture: everything above the garment is blanked
-    (`media.privacy.blank_above_garment`) and the rest is cut to the garment's box. A file that is missing,
-    broken, too big or does not fit its mask, and an empty mask, give the neutral tile. `image_id` defaults
-    to the file name.
+    The file is a crop of the media package. One that is missing, broken or too big gives the neutral tile.
+    `image_id` defaults to the file name.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -67,11 +58,6 @@ def load_thumbnail(
             if opened.width * opened.height > MAX_PIXELS:
                 return placeholder(identity, size)
             picture = _upright(opened)
-        if mask is not None:
-            cut = _garment_of_whole_picture(picture, mask)
-            if cut is None:
-                return placeholder(identity, size)
-            picture = cut
     except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError):
         return placeholder(identity, size)
     return Thumb(_tile(picture, size), identity, size[0], size[1])
@@ -103,29 +89,6 @@ def _upright(picture: Image.Image) -> Image.Image:
     from PIL import ImageOps
 
     return ImageOps.exif_transpose(picture).convert("RGBA")
-
-
-def _garment_of_whole_picture(picture: Image.Image, mask: npt.NDArray[np.bool_]) -> Image.Image | None:
-    from PIL import Image
-
-    from fashion_assets.media.privacy import blank_above_garment
-
-    garment = np.asarray(mask, dtype=bool)
-    if garment.shape != (picture.height, picture.width) or not garment.any():
-        return None
-    rgb = np.asarray(picture.convert("RGB"), dtype=np.uint8)
-    blanked = Image.fromarray(np.asarray(blank_above_garment(rgb, garment), dtype=np.uint8))
-    rows, columns = np.flatnonzero(garment.any(axis=1)), np.flatnonzero(garment.any(axis=0))
-    pad_x = round(MASK_MARGIN * (columns[-1] - columns[0] + 1))
-    pad_y = round(MASK_MARGIN * (rows[-1] - rows[0] + 1))
-    return blanked.crop(
-        (
-            max(int(columns[0]) - pad_x, 0),
-            int(rows[0]),  # no margin upwards: what lies above the garment is not ours to show
-            min(int(columns[-1]) + 1 + pad_x, picture.width),
-            min(int(rows[-1]) + 1 + pad_y, picture.height),
-        )
-    )
 
 
 def _tile(picture: Image.Image, size: tuple[int, int]) -> bytes:

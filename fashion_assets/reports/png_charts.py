@@ -30,7 +30,7 @@ DPI = 100
 PREVIEW_SCALES = (1.0, 0.75, 0.55, 0.4)  # below that nothing can be made out
 LABEL_CHARACTERS = 18
 MAX_METADATA_BYTES = 100_000  # the event log keeps metadata: a bigger picture belongs in a file
-_INK, _MUTED, _RULE, _GHOST = "#1c1d1f", "#62666d", "#dcdad5", "#c4c2bc"
+INK, MUTED, _RULE, GHOST = "#1c1d1f", "#62666d", "#dcdad5", "#c4c2bc"
 
 
 def png_markdown(png: bytes, max_bytes: int = MAX_METADATA_BYTES) -> str | None:
@@ -65,22 +65,22 @@ def _few_colours(picture: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _blank(width: float, height: float, title: str) -> tuple[Figure, Axes]:
+def blank_figure(width: float, height: float, title: str) -> tuple[Figure, Axes]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, layout="constrained", facecolor="white")
     axes = figure.add_subplot()
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(_MUTED)
-    axes.tick_params(colors=_MUTED, labelsize=9, length=3)
+    axes.spines["bottom"].set_color(MUTED)
+    axes.tick_params(colors=MUTED, labelsize=9, length=3)
     axes.set_axisbelow(True)
     if title:
-        axes.set_title(title, loc="left", fontsize=11, color=_INK, parse_math=False, **_text_font(title))
+        axes.set_title(title, loc="left", fontsize=11, color=INK, parse_math=False, **text_font(title))
     return figure, axes
 
 
-def _text_font(text: str) -> dict[str, Any]:
+def text_font(text: str) -> dict[str, Any]:
     """The Han font where the text needs it; the default font otherwise."""
     from matplotlib.font_manager import FontProperties
 
@@ -90,7 +90,7 @@ def _text_font(text: str) -> dict[str, Any]:
     return {"fontproperties": FontProperties(fname=str(font.path))}
 
 
-def _to_png(figure: Figure) -> bytes:
+def to_png(figure: Figure) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
@@ -99,13 +99,13 @@ def _to_png(figure: Figure) -> bytes:
     return _few_colours(Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]))
 
 
-def _nothing(width: float, height: float, title: str, sentence: str) -> bytes:
-    figure, axes = _blank(width, height, title)
+def nothing_png(width: float, height: float, title: str, sentence: str) -> bytes:
+    figure, axes = blank_figure(width, height, title)
     axes.set_axis_off()
     axes.text(
-        0.5, 0.5, sentence, ha="center", va="center", color=_MUTED, fontsize=11, transform=axes.transAxes
+        0.5, 0.5, sentence, ha="center", va="center", color=MUTED, fontsize=11, transform=axes.transAxes
     )
-    return _to_png(figure)
+    return to_png(figure)
 
 
 def share_chart_png(
@@ -115,13 +115,13 @@ def share_chart_png(
     title = "Share of posts per style"
     months, series = share_series(history)
     if not series:
-        return _nothing(width, height, title, "No month has styles yet.")
+        return nothing_png(width, height, title, "No month has styles yet.")
     coloured, others = split_highlighted(series, highlight)
     slots = colour_slots([one.style_id for one in coloured])
-    figure, axes = _blank(width, height, title)
+    figure, axes = blank_figure(width, height, title)
     positions = np.arange(len(months))
     for one in others[:24]:
-        axes.plot(positions, one.share, color=_GHOST, linewidth=0.8)
+        axes.plot(positions, one.share, color=GHOST, linewidth=0.8)
     for one in coloured:
         slot = slots[one.style_id]
         axes.fill_between(positions, one.low, one.high, color=LIGHT[slot], alpha=0.12, linewidth=0)
@@ -153,9 +153,9 @@ def share_chart_png(
             color=LIGHT[slots[one.style_id]],
             annotation_clip=False,
             parse_math=False,
-            **_text_font(label),
+            **text_font(label),
         )
-    return _to_png(figure)
+    return to_png(figure)
 
 
 def silhouette_chart_png(
@@ -167,9 +167,9 @@ def silhouette_chart_png(
     title = "Silhouette by number of styles"
     names = [name for name in ("micro", "macro") if name in curve.columns]
     if curve.empty or not names:
-        return _nothing(width, height, title, "No number of styles was compared.")
+        return nothing_png(width, height, title, "No number of styles was compared.")
     ordered = curve.sort_values("k")
-    figure, axes = _blank(width, height, title)
+    figure, axes = blank_figure(width, height, title)
     for slot, name in enumerate(names):
         axes.plot(
             ordered["k"],
@@ -180,12 +180,12 @@ def silhouette_chart_png(
             label=name,
         )
     if chosen_k is not None:
-        axes.axvline(chosen_k, color=_INK, linewidth=1, linestyle=":", label=f"chosen: k = {chosen_k}")
+        axes.axvline(chosen_k, color=INK, linewidth=1, linestyle=":", label=f"chosen: k = {chosen_k}")
     axes.grid(axis="y", color=_RULE)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("number of styles k", color=_MUTED, fontsize=9)
+    axes.set_xlabel("number of styles k", color=MUTED, fontsize=9)
     axes.legend(frameon=False, fontsize=9)
-    return _to_png(figure)
+    return to_png(figure)
 
 
 def epoch_chart_png(
@@ -195,8 +195,8 @@ def epoch_chart_png(
     from matplotlib.ticker import MaxNLocator
 
     if epochs.empty:
-        return _nothing(width, height, title, "No epoch was trained.")
-    figure, axes = _blank(width, height, title)
+        return nothing_png(width, height, title, "No epoch was trained.")
+    figure, axes = blank_figure(width, height, title)
     for slot, name in enumerate(("Train Loss", "Val Loss", "F1 Score")):
         axes.plot(
             epochs["Epoch"], epochs[name], color=LIGHT[slot], marker=MATPLOTLIB_MARKERS[slot], label=name
@@ -204,9 +204,9 @@ def epoch_chart_png(
     axes.grid(axis="y", color=_RULE)
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("epoch", color=_MUTED, fontsize=9)
+    axes.set_xlabel("epoch", color=MUTED, fontsize=9)
     axes.legend(frameon=False, fontsize=9)
-    return _to_png(figure)
+    return to_png(figure)
 
 
 def histogram_png(
@@ -223,20 +223,20 @@ def histogram_png(
     finite = np.asarray(values, dtype=np.float64).ravel()
     finite = finite[np.isfinite(finite)]
     if not len(finite):
-        return _nothing(width, height, title, "No values.")
-    figure, axes = _blank(width, height, title)
+        return nothing_png(width, height, title, "No values.")
+    figure, axes = blank_figure(width, height, title)
     axes.hist(finite, bins=bins, color=LIGHT[0], edgecolor="white", linewidth=0.4)
     median = float(np.median(finite))
     axes.axvline(
-        median, color=_INK, linewidth=1, linestyle=":", label=f"median {median:.3g} (n = {len(finite):,})"
+        median, color=INK, linewidth=1, linestyle=":", label=f"median {median:.3g} (n = {len(finite):,})"
     )
     if threshold is not None:
         below = f"threshold {threshold:.3g} ({int((finite < threshold).sum()):,} below)"
         axes.axvline(threshold, color=LIGHT[1], linewidth=1.4, linestyle="--", label=below)
     axes.grid(axis="y", color=_RULE)
-    axes.set_xlabel(x_label, color=_MUTED, fontsize=9, parse_math=False, **_text_font(x_label))
+    axes.set_xlabel(x_label, color=MUTED, fontsize=9, parse_math=False, **text_font(x_label))
     axes.legend(frameon=False, fontsize=9)
-    return _to_png(figure)
+    return to_png(figure)
 
 
 def bar_chart_png(
@@ -250,27 +250,27 @@ def bar_chart_png(
 ) -> bytes:
     """Horizontal bars from zero in the given order, top to bottom, each with its value."""
     if not labels:
-        return _nothing(width, 120, title, "Nothing to show.")
-    figure, axes = _blank(width, max(120.0, len(labels) * row_height + 60), title)
+        return nothing_png(width, 120, title, "Nothing to show.")
+    figure, axes = blank_figure(width, max(120.0, len(labels) * row_height + 60), title)
     numbers = [value if math.isfinite(value) else 0.0 for value in map(as_float, values)]
     rows = np.arange(len(labels))[::-1]
     bars = axes.barh(rows, numbers, height=0.62, color=LIGHT[0])
     written = [percent(value) if as_percent else quantity(value) for value in values]
-    axes.bar_label(bars, written, padding=4, fontsize=9, color=_INK)
+    axes.bar_label(bars, written, padding=4, fontsize=9, color=INK)
     font = find_han_font()
     drawn = [
         readable_label(clip(label, LABEL_CHARACTERS), f"row {i + 1}", font) for i, label in enumerate(labels)
     ]
     axes.set_yticks(rows, drawn)
     for tick, label in zip(axes.get_yticklabels(), drawn, strict=True):
-        tick.set(parse_math=False, color=_INK, **_text_font(label))
+        tick.set(parse_math=False, color=INK, **text_font(label))
         tick.set_fontsize(9.5)
     axes.set_xlim(0, (max([*numbers, 0.0]) or 1.0) * 1.14)
     axes.set_xticks([tick for tick in nice_ticks(0, axes.get_xlim()[1], 4) if tick <= axes.get_xlim()[1]])
     axes.xaxis.set_major_formatter(lambda value, _: percent(value, 0) if as_percent else quantity(value))
     axes.grid(axis="x", color=_RULE)
     axes.margins(y=0.02)
-    return _to_png(figure)
+    return to_png(figure)
 
 
 def burst_chart_png(
@@ -287,15 +287,15 @@ def burst_chart_png(
     """
     title = "Bursts of keywords, with their weight"
     if not len(bursts):
-        return _nothing(width, 120, title, "No keyword bursts.")
+        return nothing_png(width, 120, title, "No keyword bursts.")
     shown = bursts.nlargest(top, "weight").sort_values(["first", "last", "keyword"])
     place = {month: index for index, month in enumerate(months)}
     begins = shown["first"].map(place).to_numpy(dtype=np.float64)
     lengths = shown["last"].map(place).to_numpy(dtype=np.float64) - begins + 1
-    figure, axes = _blank(width, max(120.0, len(shown) * row_height + 70), title)
+    figure, axes = blank_figure(width, max(120.0, len(shown) * row_height + 70), title)
     rows = np.arange(len(shown))[::-1]
     bars = axes.barh(rows, lengths, left=begins - 0.5, height=0.62, color=LIGHT[0])
-    axes.bar_label(bars, [quantity(weight) for weight in shown["weight"]], padding=4, fontsize=9, color=_INK)
+    axes.bar_label(bars, [quantity(weight) for weight in shown["weight"]], padding=4, fontsize=9, color=INK)
     font = find_han_font()
     drawn = [
         readable_label(clip(keyword, LABEL_CHARACTERS), f"row {i + 1}", font)
@@ -303,7 +303,7 @@ def burst_chart_png(
     ]
     axes.set_yticks(rows, drawn)
     for tick, label in zip(axes.get_yticklabels(), drawn, strict=True):
-        tick.set(parse_math=False, color=_INK, **_text_font(label))
+        tick.set(parse_math=False, color=INK, **text_font(label))
         tick.set_fontsize(9.5)
     # Room for the weight beside a burst that ends in the newest month.
     axes.set_xlim(-0.5, (len(months) - 0.5) * 1.08)
@@ -311,4 +311,4 @@ def burst_chart_png(
     axes.set_xticks(positions, [months[index] for index in positions])
     axes.grid(axis="x", color=_RULE)
     axes.margins(y=0.02)
-    return _to_png(figure)
+    return to_png(figure)

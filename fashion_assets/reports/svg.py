@@ -110,6 +110,45 @@ def line(
     )
 
 
+def rect(
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    colour: str,
+    *,
+    opacity: float = 1.0,
+    tooltip: object = "",
+) -> str:
+    """A filled box with a hover text."""
+    hover = f"<title>{escape(tooltip)}</title>" if tooltip else ""
+    return (
+        f'<rect x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}" '
+        f'style="fill:{colour};fill-opacity:{number(opacity)}">{hover}</rect>'
+    )
+
+
+def ribbon(
+    x1: float,
+    x2: float,
+    left: tuple[float, float],
+    right: tuple[float, float],
+    colour: str,
+    *,
+    opacity: float,
+    tooltip: object = "",
+) -> str:
+    """A band that runs from the upright stretch `left` (top, bottom) at `x1` to `right` at `x2`."""
+    middle = number((x1 + x2) / 2)
+    a, b, c, d = (number(value) for value in (*left, *right))
+    start, end = number(x1), number(x2)
+    hover = f"<title>{escape(tooltip)}</title>" if tooltip else ""
+    return (
+        f'<path d="M{start},{a}C{middle},{a} {middle},{c} {end},{c}V{d}C{middle},{d} {middle},{b} {start},{b}Z" '
+        f'style="fill:{colour};fill-opacity:{number(opacity)};stroke:none">{hover}</path>'
+    )
+
+
 def path(points: Sequence[tuple[float, float]], colour: str, width: float, dash: str = "") -> str:
     """A stroke through the points."""
     steps = "L".join(f"{number(x)},{number(y)}" for x, y in points)
@@ -138,9 +177,12 @@ def text(
     colour: str = INK,
     size: float = FONT_SIZE,
     bold: bool = False,
+    halo: bool = False,
 ) -> str:
-    """One line of escaped text."""
+    """One line of escaped text; `halo` keeps it readable where it stands on a ribbon or a line."""
     weight = ";font-weight:600" if bold else ""
+    if halo:
+        weight += f";paint-order:stroke;stroke:{PAPER};stroke-width:3px;stroke-linejoin:round"
     return (
         f'<text x="{number(x)}" y="{number(y)}" text-anchor="{anchor}" '
         f'style="fill:{colour};font-size:{number(size)}px{weight}">{escape(value)}</text>'

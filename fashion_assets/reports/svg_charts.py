@@ -32,12 +32,14 @@ NAME_ROOM = 190.0
 LEADER_LENGTH = 40.0  # a line that ended earlier has its label without a stroke across the chart
 
 
-def _empty(width: float, title: str, sentence: str) -> str:
+def empty_chart(width: float, title: str, sentence: str) -> str:
+    """A low chart that says why there is nothing to draw."""
     parts = [svg.text(width / 2, 44, sentence, anchor="middle", colour=svg.MUTED)]
     return svg.document(width, 80, title, sentence, parts)
 
 
-def _month_axis(months: Sequence[str], x: Callable[[float], float], bottom: float, room: float) -> list[str]:
+def month_axis(months: Sequence[str], x: Callable[[float], float], bottom: float, room: float) -> list[str]:
+    """Ticks and labels of as many months as the room allows; `x` maps an index of `months`."""
     every = max(1, math.ceil(len(months) * 62 / max(room, 1.0)))
     parts = []
     for index in range(
@@ -48,6 +50,11 @@ def _month_axis(months: Sequence[str], x: Callable[[float], float], bottom: floa
             svg.text(x(index), bottom + 19, months[index], anchor="middle", colour=svg.MUTED, size=11.5)
         )
     return parts
+
+
+def axis_title(words: str) -> str:
+    """What the upright axis measures, at the top left, where it takes no room from the chart."""
+    return svg.text(0, 12, words, colour=svg.MUTED, size=11.5)
 
 
 def _share_grid(ticks: Sequence[float], y: Callable[[float], float], left: float, right: float) -> list[str]:
@@ -61,7 +68,8 @@ def _share_grid(ticks: Sequence[float], y: Callable[[float], float], left: float
     return parts
 
 
-def _tooltip(series: ShareSeries, month: str, index: int) -> str:
+def share_words(series: ShareSeries, month: str, index: int) -> str:
+    """The hover text of one style in one month: its share with the interval."""
     share, low, high = series.share[index], series.low[index], series.high[index]
     interval = f" (95% interval {percent(low)} to {percent(high)})" if math.isfinite(low) else ""
     return f"{series.name}, {month_title(month)}: {percent(share)}{interval}"
@@ -78,11 +86,11 @@ def share_chart_svg(
     title = "Share of posts per style and month"
     months, series = share_series(history)
     if not series:
-        return _empty(width, title, "No month has styles yet.")
+        return empty_chart(width, title, "No month has styles yet.")
     coloured, others = split_highlighted(series, highlight)
     slots = colour_slots([one.style_id for one in coloured])
     longest = max((svg.text_width(svg.shorten(one.name, NAME_ROOM)) for one in coloured), default=0.0)
-    left, right, top, bottom = 52.0, width - longest - 86, 14.0, height - 30.0
+    left, right, top, bottom = 52.0, width - longest - 86, 30.0, height - 30.0
     highest = max(
         [value for one in coloured for value in (*one.share, *one.high) if math.isfinite(value)] or [0.0]
     )
@@ -91,7 +99,8 @@ def share_chart_svg(
     ticks = [tick for tick in svg.nice_ticks(0.0, highest) if tick >= 0]
     y = svg.Scale(0.0, ticks[-1], bottom, top)
     x = svg.Scale(0.0, len(months) - 1.0, left + 12, right - 6)
-    parts = [*_share_grid(ticks, y, left, right), *_month_axis(months, x, bottom, right - left)]
+    parts = [*_share_grid(ticks, y, left, right), *month_axis(months, x, bottom, right - left)]
+    parts.append(axis_title("share of the month's posts"))
     for one in background:
         parts += [svg.path([(x(i), y(one.share[i])) for i in run], svg.GHOST, 1.1) for run in runs(one.share)]
     for one in coloured:
@@ -110,10 +119,10 @@ def share_chart_svg(
             dash = DASHES[position % len(DASHES)]
             parts.append(svg.path([(x(i), y(one.share[i])) for i in run], css_colour(slot), 2.2, dash))
             parts += [
-                svg.marker(x(i), y(one.share[i]), slot, tooltip=_tooltip(one, months[i], i)) for i in run
+                svg.marker(x(i), y(one.share[i]), slot, tooltip=share_words(one, months[i], i)) for i in run
             ]
     parts += _end_labels(coloured, slots, x, y, right, top, bottom)
-    described = "; ".join(_tooltip(one, months[-1], -1) for one in coloured)
+    described = "; ".join(share_words(one, months[-1], -1) for one in coloured)
     return svg.document(width, height, title, f"{months[0]} to {months[-1]}. {described}.", parts)
 
 
@@ -150,7 +159,7 @@ def silhouette_chart_svg(
     title = "Silhouette by number of styles"
     names = [name for name in ("micro", "macro") if name in curve.columns]
     if curve.empty or not names:
-        return _empty(width, title, "No number of styles was compared this month.")
+        return empty_chart(width, title, "No number of styles was compared this month.")
     ordered = curve.sort_values("k")
     ks = [as_float(k) for k in ordered["k"]]
     values = {name: [as_float(value) for value in ordered[name]] for name in names}
@@ -159,7 +168,7 @@ def silhouette_chart_svg(
     left, right, top, bottom = 52.0, width - 78.0, 30.0, height - 44.0
     y = svg.Scale(ticks[0], ticks[-1], bottom, top)
     x = svg.Scale(min(ks), max(ks), left + 12, right - 8)
-    parts = []
+    parts = [axis_title("silhouette")]
     for tick in ticks:
         parts.append(svg.line(left, y(tick), right, y(tick)))
         parts.append(
@@ -226,7 +235,7 @@ def bar_chart_svg(
     `slots` colours single bars (None: neutral). Negative values are drawn as zero, unknown ones as a dash.
     """
     if not labels:
-        return _empty(width, title, "Nothing to show.")
+        return empty_chart(width, title, "Nothing to show.")
     written = [percent(value) if as_percent else quantity(value) for value in values]
     numbers = [max(as_float(value), 0.0) if math.isfinite(as_float(value)) else 0.0 for value in values]
     ends = [as_float(value) for value in high] if high is not None else []

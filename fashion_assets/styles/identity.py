@@ -1,7 +1,7 @@
-"""The same style is the same style next month: new clusters take over the ids of the old ones they overlap.
+"""Ids across a full scan: new clusters take over the ids of the old ones they overlap.
 
-Belongs here: the matching and the numbering. Does not: the typed events split, merge, born, dead, and their
-registry.
+Belongs here: numbering, matching, and the events that the posts in common tell of. Does not: months that go on without
+a scan (`continuation.py`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from fashion_assets.styles.lineage import StyleEvent
 
 MIN_OVERLAP = 0.3
 """Smallest Jaccard overlap of an old and a new style that are one. Half of an evenly split style overlaps by
@@ -66,6 +68,58 @@ def carry_ids(
     fresh = _largest_first(labels, np.flatnonzero(ids < 0))
     ids[fresh] = np.arange(next_id, next_id + len(fresh), dtype=np.int32)
     return Identities(ids, next_id + len(fresh), k - len(fresh), len(fresh))
+
+
+def first_events(labels: npt.NDArray[np.int32], ids: npt.NDArray[np.int32]) -> tuple[StyleEvent, ...]:
+    """Every style is born: there were none before. By id."""
+    sizes = np.bincount(labels[labels >= 0], minlength=len(ids))
+    events = [
+        StyleEvent("born", int(one), (), int(size), f"found by the first scan among {len(labels)} posts")
+        for one, size in zip(ids, sizes, strict=True)
+    ]
+    return tuple(sorted(events, key=lambda one: one.style_id))
+
+
+def overlap_events(
+    labels: npt.NDArray[np.int32],
+    ids: npt.NDArray[np.int32],
+    known: npt.NDArray[np.int32],
+    known_ids: npt.NDArray[np.int32],
+) -> tuple[StyleEvent, ...]:
+    """What a scan made of the old styles, by id; arguments as in `carry_ids` and what it gave.
+
+    A new style that got most of its posts from one old style split from it; an old one whose id is gone and most of
+    whose posts are in one style that carries on merged into that.
+    """
+    counts = np.zeros((len(ids), len(known_ids)), np.int64)
+    seen = (known >= 0) & (labels >= 0)
+    np.add.at(counts, (labels[seen], known[seen]), 1)
+    sizes = np.bincount(labels[labels >= 0], minlength=len(ids))
+    old_ids, old_sizes = known_ids.tolist(), counts.sum(axis=0)
+    events = []
+    for row, style_id in enumerate(ids.tolist()):
+        source = int(counts[row].argmax())
+        shared, size = int(counts[row, source]), int(sizes[row])
+        told = f"full scan: {shared} of its {size} posts were in style {old_ids[source]}"
+        if style_id in old_ids:
+            shared = int(counts[row, old_ids.index(style_id)])
+            told = f"full scan: {shared} of its {size} posts were its own before"
+            events.append(StyleEvent("survive", style_id, (), size, told))
+        elif 2 * shared > size:
+            events.append(StyleEvent("split", style_id, (old_ids[source],), size, told))
+        else:
+            events.append(StyleEvent("born", style_id, (), size, told))
+    for column, style_id in enumerate(old_ids):
+        if style_id in ids:
+            continue
+        heir, size = int(counts[:, column].argmax()), int(old_sizes[column])
+        shared = int(counts[heir, column])
+        told = f"full scan: {shared} of its {size} posts are in style {ids[heir]}"
+        if 2 * shared > size and int(ids[heir]) in old_ids:
+            events.append(StyleEvent("merge", style_id, (int(ids[heir]),), size, told))
+        else:
+            events.append(StyleEvent("dead", style_id, (), size, told))
+    return tuple(sorted(events, key=lambda one: one.style_id))
 
 
 def _largest_first(

@@ -7,17 +7,18 @@ Belongs here: the bytes. Does not: where they lie, or what the fields mean (`mod
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from fashion_assets.storage.errors import UserError
+from fashion_assets.styles.lineage import StyleEvent
 from fashion_assets.styles.model import StyleModel
 from fashion_assets.styles.schemas import SILHOUETTE_CURVE
 
-FORMAT = "fashion-assets style model 1"
+FORMAT = "fashion-assets style model 2"
 """First entry of the card; a change of fields that older code cannot read raises the number."""
 
 _CURVE = "silhouette_curve."
@@ -38,6 +39,8 @@ def model_to_bytes(model: StyleModel) -> bytes:
                 tensors[_CURVE + column.name] = value[column.name].to_numpy(
                     dtype=column.type.to_pandas_dtype(), copy=True
                 )
+        elif field.name == "events":
+            card[field.name] = [asdict(one) for one in model.events]
         else:
             card[field.name] = value
     # one metadata entry: several would be written in an order that changes from run to run
@@ -65,4 +68,7 @@ def model_from_bytes(data: bytes) -> StyleModel:
         )
     curve = {name: tensors.pop(_CURVE + name) for name in SILHOUETTE_CURVE.names}
     card["weights"], card["model_ids"] = tuple(card["weights"]), tuple(card["model_ids"])
+    card["events"] = tuple(
+        StyleEvent(**{**one, "other_style_ids": tuple(one["other_style_ids"])}) for one in card["events"]
+    )
     return StyleModel(**card, **tensors, silhouette_curve=pd.DataFrame(curve))

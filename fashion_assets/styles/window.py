@@ -118,3 +118,18 @@ def stratified_rows(
         for code in range(len(names))
     ]
     return np.sort(np.concatenate(chosen))
+
+
+def block_weights(joint: npt.NDArray[np.float32], text_dim: int) -> tuple[float, float]:
+    """Mean lengths of the two blocks of joint unit rows; (0, 0) without rows."""
+    if not len(joint):
+        return 0.0, 0.0
+    blocks = (joint[:, :text_dim], joint[:, text_dim:])
+    text, image = (float(np.linalg.norm(block, axis=1).mean()) for block in blocks)
+    return text, image
+
+
+def number_of_month(month: str) -> int:
+    """Months since year 0, so that differences are months."""
+    year, number = month.split("-")[:2]
+    return 12 * int(year) + int(number)

@@ -32,7 +32,7 @@ KEYWORD_COLUMNS = ["post_id", "keywords", "facets"]
 POST_COLUMNS = ["post_id", "content_hash", "likes", "collects"]
 ENGAGEMENTS = ("likes", "collects")
 
-_EMPTY_TEXT = hashlib.sha256(b"").hexdigest()
+EMPTY_TEXT = hashlib.sha256(b"").hexdigest()
 _WORD_BITS = 32
 
 FloatArray = npt.NDArray[np.float64]
@@ -187,7 +187,7 @@ def _posts_of(batches: Iterable[pa.RecordBatch]) -> pd.DataFrame:
         return pd.DataFrame(columns=["post_id", "text", *ENGAGEMENTS])
     table = pa.concat_tables(tables)
     hashes = table["content_hash"].to_pandas()
-    own = hashes.isna().to_numpy() | (hashes == _EMPTY_TEXT).to_numpy()
+    own = hashes.isna().to_numpy() | (hashes == EMPTY_TEXT).to_numpy()
     text = pd.factorize(hashes)[0].astype(np.int64)
     text[own] = len(text) + np.arange(own.sum())
     frame = pd.DataFrame(

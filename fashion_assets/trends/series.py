@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ STYLE_SERIES_COLUMNS = [
     "style_id",
     "name",
     "month",
+    "complete",
     "n_posts",
     "month_posts",
     "share",
@@ -36,13 +37,16 @@ def _with_shares(table: pd.DataFrame, count: str) -> pd.DataFrame:
     return table.assign(share=share, low=low, high=high)
 
 
-def style_series(profiles: pd.DataFrame, months: Sequence[str]) -> pd.DataFrame:
-    """One row per style and month, in order of style and month: series_id, style_id, name, month, n_posts,
-    month_posts, share, low, high.
+def style_series(
+    profiles: pd.DataFrame, months: Sequence[str], incomplete: Collection[str] = ()
+) -> pd.DataFrame:
+    """One row per style and month, in order of style and month: series_id, style_id, name, month, complete,
+    n_posts, month_posts, share, low, high.
 
     ``profiles`` are the style profiles of all months (month, style_id, name, n_posts). A month in which a
     style has no post is a share of 0 with the Wilson upper bound; a month without any post has the share NaN
-    in (0, 1). The name is the style's newest. Raises UserError if a style occurs twice in a month.
+    in (0, 1). complete is false for the ``incomplete`` months, see ``coverage``. The name is the style's newest.
+    Raises UserError if a style occurs twice in a month.
     """
     wanted = checked_months(months)
     rows = profiles[profiles["month"].isin(wanted)]
@@ -68,18 +72,19 @@ def style_series(profiles: pd.DataFrame, months: Sequence[str]) -> pd.DataFrame:
     table["month_posts"] = table["month"].map(totals).astype("int64")
     table["series_id"] = "style:" + table["style_id"].astype(str)
     table["name"] = table["style_id"].map(names).fillna("style " + table["style_id"].astype(str))
+    table["complete"] = ~table["month"].isin(list(incomplete))
     return _with_shares(table, "n_posts")[STYLE_SERIES_COLUMNS]
 
 
-def keyword_series(counts: KeywordCounts) -> pd.DataFrame:
+def keyword_series(counts: KeywordCounts, incomplete: Collection[str] = ()) -> pd.DataFrame:
     """One row per keyword and month, in order of keyword and month: series_id, keyword, facet, first_seen,
-    months_seen, month, posts, month_posts, share, low, high, engagement_likes, engagement_collects, log_odds,
+    months_seen, month, complete, posts, month_posts, share, low, high, engagement_likes, engagement_collects, log_odds,
     log_odds_z, burst_level, burst_weight.
 
     A month in which no post names a keyword is a share of 0 with the Wilson upper bound; a month without any
-    post has the share NaN in (0, 1). first_seen is the first month with a post that names the keyword,
-    months_seen the number of such months. For the rest see ``count_keywords``, ``log_odds_ratio`` and
-    ``find_bursts``.
+    post has the share NaN in (0, 1). complete is false for the ``incomplete`` months. first_seen is the first
+    month with a post that names the keyword, months_seen the number of such months. For the rest see
+    ``count_keywords``, ``log_odds_ratio`` and ``find_bursts``.
     """
     n_months = len(counts.months)
     months = np.array(counts.months, dtype=object)
@@ -106,6 +111,7 @@ def keyword_series(counts: KeywordCounts) -> pd.DataFrame:
         {
             **{name: np.repeat(values, n_months) for name, values in of_keyword.items()},
             "month": np.tile(months, len(counts.keywords)),
+            "complete": np.tile(~np.isin(months, list(incomplete)), len(counts.keywords)),
             "month_posts": np.tile(counts.month_posts, len(counts.keywords)),
             **{name: values.reshape(-1) for name, values in of_month.items()},
         },

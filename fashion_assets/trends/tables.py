@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,13 @@ import pandas as pd
 import pyarrow as pa
 from pandas.api.extensions import ExtensionArray
 
+from fashion_assets.trends.change_points import CHANGE_COLUMNS, change_table
 from fashion_assets.trends.forecasting import forecast_and_backtest
+from fashion_assets.trends.grids import series_grid
 from fashion_assets.trends.keyword_counts import KeywordCounts
 from fashion_assets.trends.lifecycle import life_cycle
 from fashion_assets.trends.schemas import KEYWORD_TRENDS, STYLE_TRENDS
+from fashion_assets.trends.seasonality import strengths
 from fashion_assets.trends.series import keyword_series, style_series
 
 # A quarter: what can be bought and shot before the next look at the data.
@@ -27,12 +30,18 @@ MAX_FORECASTS = 200
 
 
 def style_trends(
-    profiles: pd.DataFrame, months: Sequence[str], horizon: int = HORIZON_MONTHS
+    profiles: pd.DataFrame,
+    months: Sequence[str],
+    horizon: int = HORIZON_MONTHS,
+    *,
+    incomplete: Collection[str] = (),
 ) -> pd.DataFrame:
     """``STYLE_TRENDS``: per style the observed months, then ``horizon`` forecast months; see
     ``style_series``.
+
+    Nothing is concluded from ``incomplete`` months, see ``coverage``.
     """
-    series = style_series(profiles, months)
+    series = style_series(profiles, months, incomplete)
     return _trend_table(series, STYLE_TRENDS, ["style_id", "name"], series["series_id"].unique(), horizon)
 
 
@@ -42,19 +51,21 @@ def keyword_trends(
     *,
     min_forecast_posts: float = MIN_FORECAST_POSTS,
     max_forecasts: int = MAX_FORECASTS,
+    incomplete: Collection[str] = (),
 ) -> pd.DataFrame:
     """``KEYWORD_TRENDS``: per keyword the observed months, see ``keyword_series``, then ``horizon`` forecast
     months if has_forecast.
 
     has_forecast: the keyword is named by at least ``min_forecast_posts`` posts in the mean month with posts,
-    and is among the ``max_forecasts`` keywords with the most posts (of equal ones, the first by name).
+    and is among the ``max_forecasts`` keywords with the most posts (of equal ones, the first by name). Nothing is
+    concluded from ``incomplete`` months.
     """
     total = counts.posts.sum(axis=1)
     most = np.argsort(-total, kind="stable")[:max_forecasts]
     often = most[total[most] >= min_forecast_posts * (counts.month_posts > 0).sum()]
     has_forecast = np.zeros(len(total), dtype=bool)
     has_forecast[often] = True
-    series = keyword_series(counts)
+    series = keyword_series(counts, incomplete)
     series["has_forecast"] = np.repeat(has_forecast, len(counts.months))
     ids = series.loc[series["has_forecast"], "series_id"].unique()
     keys = ["keyword", "facet", "first_seen", "months_seen", "has_forecast"]
@@ -69,13 +80,13 @@ def _trend_table(
     horizon: int,
 ) -> pd.DataFrame:
     """The observed rows of ``series``, forecast rows of ``forecast_ids`` and the stage of all, in ``schema``."""
-    # Months without any post at the end have no share: the forecast starts before them and is shown after
-    # them.
-    known = series.loc[series["month_posts"] > 0, "month"]
-    if known.empty:
+    if not (series["month_posts"] > 0).any():
         return pd.DataFrame(columns=schema.names)
-    future = _future_rows(series[series["series_id"].isin(forecast_ids)], keys, known.max(), horizon)
-    stages = life_cycle(series)
+    future = _future_rows(series[series["series_id"].isin(forecast_ids)], keys, horizon)
+    strength, changes = _conclude(series)
+    for name, values in changes.items():
+        series[name] = values
+    stages = life_cycle(series).merge(strength, on="series_id")
     ids = pd.Index(stages["series_id"])
     both = (series, future)
     owner = np.concatenate([ids.get_indexer(pd.Index(rows["series_id"])) for rows in both])
@@ -85,15 +96,38 @@ def _trend_table(
     order = np.lexsort((months, owner))
     columns = {field.name: _column(field, both, order) for field in schema}
     columns["kind"] = np.repeat(np.array(["observed", "forecast"], dtype=object), [*map(len, both)])[order]
-    for name in ("stage", "evidence"):
-        columns[name] = stages[name].to_numpy(dtype=object)[owner[order]]
+    for name in ("stage", "evidence", "seasonal_strength", "trend_strength"):
+        columns[name] = stages[name].to_numpy()[owner[order]]
     # Without copy=False pandas stacks the columns of a type, at twice the memory.
     return pd.DataFrame(columns, copy=False)
 
 
-def _future_rows(series: pd.DataFrame, keys: list[str], last_known: str, horizon: int) -> pd.DataFrame:
-    """series_id, the ``keys``, month, share, low, high, model, note and the figures of its backtest."""
-    values = series.rename(columns={"share": "value"})[["series_id", "month", "value"]]
+def _conclude(series: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, npt.NDArray[np.float64]]]:
+    """(series_id, seasonal_strength and trend_strength per series; ``CHANGE_COLUMNS``, each (rows,))."""
+    grid = series_grid(series)
+    found = {name: np.full(grid.posts.shape, np.nan) for name in CHANGE_COLUMNS}
+    seasonal, trend = np.full((2, len(grid.names)), np.nan)
+    for group in grid.groups():
+        place = np.ix_(group.rows, group.columns)
+        for name, values in change_table(group.hits, group.posts).items():
+            found[name][place] = values
+        both = strengths(group.share, [int(month[5:7]) for month in group.months])
+        seasonal[group.rows], trend[group.rows] = both.seasonal, both.trend
+    columns = {"series_id": grid.names, "seasonal_strength": seasonal, "trend_strength": trend}
+    return pd.DataFrame(columns), {name: values[grid.codes, grid.steps] for name, values in found.items()}
+
+
+def _future_rows(series: pd.DataFrame, keys: list[str], horizon: int) -> pd.DataFrame:
+    """series_id, the ``keys``, month, share, low, high, model, note and the figures of its backtest.
+
+    Months that are not over, or have no post, have no value: at the end, the forecast starts before them and is
+    shown after them. Empty if no month is left.
+    """
+    known = series["complete"] & (series["month_posts"] > 0)
+    if not known.any():
+        return pd.DataFrame(columns=["series_id", *keys, "month"])
+    last_known = series.loc[known, "month"].max()
+    values = series[["series_id", "month"]].assign(value=series["share"].where(known))
     blind = series.loc[series["month"] > last_known, "month"].nunique()
     future, figures = forecast_and_backtest(values, horizon + blind, "M", bounds=(0.0, 1.0))
     future = future.groupby("series_id", sort=False).tail(horizon)

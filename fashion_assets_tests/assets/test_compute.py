@@ -18,6 +18,7 @@ from fashion_assets.settings import Settings
 ON_A_NETWORK = {
     "tfashion_model",
     "garment_images",
+    "style_experiments",
     "text_embeddings",
     "image_embeddings",
     "product_embeddings",

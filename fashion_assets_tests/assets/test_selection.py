@@ -23,7 +23,7 @@ def test_names_reach_and_groups(graph: Any) -> None:
     assert "text_embeddings" not in below
     above = resolve_selection(graph, "+cleaned_posts")
     assert {"raw_posts", "cleaned_posts"} <= above and "fashion_keywords" not in above
-    assert resolve_selection(graph, "group:trends") == {"style_trends", "keyword_trends"}
+    assert resolve_selection(graph, "group:trends") == {"style_trends", "keyword_trends", "weekly_trends"}
 
 
 @pytest.mark.parametrize("text", ["nope", "nope+", "group:nope", "raw_posts,nope", "a b c", ",", "("])

@@ -32,6 +32,7 @@ def test_the_warehouse_holds_the_published_tables(demo: Demo) -> None:
         "garments",
         "style_trends",
         "keyword_trends",
+        "weekly_trends",
         "products",
         "product_predictions",
     } <= tables

@@ -22,6 +22,7 @@ from fashion_assets.encoders.pictures import PackedPicture
 from fashion_assets.encoders.protocol import Encoder, ShardingEncoder
 from fashion_assets.encoders.ray_encoder import RayEncoder
 from fashion_assets.encoders.shards import list_shards, shard_hashes
+from fashion_assets.media.errors import MediaError
 from fashion_assets.storage.errors import UserError
 from fashion_assets_tests.unit.test_encoders_onnx import tiny_network
 
@@ -110,11 +111,16 @@ def test_what_is_cached_is_not_read(load: Load, pictures: list[Path], tmp_path: 
 def test_items_of_a_function_in_memory_and_packed(load: Load, pictures: list[Path], tmp_path: Path) -> None:
     encoder, cache = load("local:visual"), EmbeddingCache(tmp_path, shard_rows=4)
     generator = np.random.default_rng(1)
+
+    def torn() -> bytes:
+        raise MediaError("torn.jpg cannot be read out of its archive")
+
     arrays = [generator.integers(0, 256, (40, 30, 3 + n % 2), dtype=np.uint8) for n in range(5)]
     items: list[Any] = [
         *arrays,
         PackedPicture("packed.jpg", pictures[7].read_bytes),
         PackedPicture("no.jpg", bytes),
+        PackedPicture("torn.jpg", torn),
     ]
     asked: list[int] = []
 
@@ -122,12 +128,14 @@ def test_items_of_a_function_in_memory_and_packed(load: Load, pictures: list[Pat
         asked.extend(indices)
         return [items[index] for index in indices]
 
-    result = cache.encode_missing(encoder, [f"h{n}" for n in range(7)], fetch)
-    assert asked == list(range(7))
+    result = cache.encode_missing(encoder, [f"h{n}" for n in range(8)], fetch)
+    assert asked == list(range(8))
     np.testing.assert_allclose(
         result.vectors[:6], load_encoder("local:visual").encode([*arrays, pictures[7]]), **EQUAL
     )
-    assert list(result.refused) == [6] and "no.jpg is empty" in result.refused[6]
+    assert list(result.refused) == [6, 7] and "no.jpg is empty" in result.refused[6]
+    assert result.refused[7] == "torn.jpg cannot be read out of its archive"
+    assert (result.new, result.reused) == (6, 0) and not result.vectors[6:].any()
 
 
 def test_a_network(load: Load, pictures: list[Path], tmp_path: Path) -> None:
@@ -160,13 +168,13 @@ def test_faults_of_the_user_are_one_sentence(load: Load) -> None:
 
 
 def test_killed_workers_are_survived(ray_cluster: None, pictures: list[Path], tmp_path: Path) -> None:
-    encoder = RayEncoder("local:visual")
+    encoder = RayEncoder("local:visual", batch_size=16)
     assert isinstance(encoder, ShardingEncoder)
     cache, killed = EmbeddingCache(tmp_path, shard_rows=50), dict[str, int]()
     folder = cache.folder(encoder.model_id)
 
     def kill() -> None:
-        for stage in ("decode_rows", "EncodeRows"):
+        for stage in ("decode_rows", "EncodeShards"):
             while stage not in killed:
                 pids = workers(os.getpid(), stage)
                 if pids and (stage == "decode_rows" or list_shards(folder)):
@@ -178,25 +186,42 @@ def test_killed_workers_are_survived(ray_cluster: None, pictures: list[Path], tm
     killer.start()
     result = cache.encode_missing(encoder, names(pictures), pictures)
     killer.join(timeout=10)
-    assert set(killed) == {"decode_rows", "EncodeRows"} and killed["EncodeRows"] < 8
+    # Calls of 64 rows leave two shards each.
+    assert set(killed) == {"decode_rows", "EncodeShards"} and killed["EncodeShards"] < 12
     assert (result.new, result.reused, result.refused) == (400, 0, {})
     np.testing.assert_allclose(result.vectors, load_encoder("local:visual").encode(pictures), **EQUAL)
 
 
-def test_a_killed_driver_ends_its_cluster_and_loses_shards_in_flight_only(
+#: Encodes the pictures of its input on Ray; each worker writes down how many rows it was handed.
+COUNTING_DRIVER = """
+import sys
+from pathlib import Path
+from fashion_assets.encoders import ray_pipeline
+from fashion_assets.encoders.cache import EmbeddingCache
+from fashion_assets.encoders.ray_encoder import RayEncoder
+
+cache, handed = (Path(name) for name in sys.argv[1:])
+
+class Counting(ray_pipeline.EncodeShards):
+    def __call__(self, rows):
+        with handed.open("a") as lines:
+            lines.write(f"{rows.num_rows}\\n")
+        return super().__call__(rows)
+
+ray_pipeline.EncodeShards = Counting
+paths = [Path(line) for line in sys.stdin.read().splitlines()]
+encoder = RayEncoder("local:visual", batch_size=16)
+EmbeddingCache(cache, shard_rows=20).encode_missing(encoder, [path.stem for path in paths], paths)
+"""
+
+
+def test_a_killed_driver_ends_its_cluster_and_loses_a_call_an_encoder_at_most(
     pictures: list[Path], tmp_path: Path
 ) -> None:
-    program = (
-        "import sys; from pathlib import Path;"
-        "from fashion_assets.encoders.cache import EmbeddingCache;"
-        "from fashion_assets.encoders.ray_encoder import RayEncoder;"
-        "paths = [Path(line) for line in sys.stdin.read().splitlines()];"
-        "cache = EmbeddingCache(Path(sys.argv[1]), shard_rows=20);"
-        "cache.encode_missing(RayEncoder('local:visual'), [path.stem for path in paths], paths)"
-    )
+    root, handed = tmp_path / "cache", tmp_path / "handed"
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
     driver = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path)],
+        [sys.executable, "-c", COUNTING_DRIVER, str(root), str(handed)],
         cwd=PROJECT,
         env=environment,
         stdin=subprocess.PIPE,
@@ -208,7 +233,7 @@ def test_a_killed_driver_ends_its_cluster_and_loses_shards_in_flight_only(
     driver.stdin.write("\n".join(map(str, pictures)))
     driver.stdin.close()
     encoder = load_encoder("local:visual")
-    cache = EmbeddingCache(tmp_path, shard_rows=20)
+    cache = EmbeddingCache(root, shard_rows=20)
     while driver.poll() is None and len(list_shards(cache.folder(encoder.model_id))) < 2:
         time.sleep(0.01)
     left = workers(driver.pid, "")
@@ -217,9 +242,13 @@ def test_a_killed_driver_ends_its_cluster_and_loses_shards_in_flight_only(
     assert left
     until_gone(left)
 
-    kept = len(list_shards(cache.folder(encoder.model_id)))
+    shards = list_shards(cache.folder(encoder.model_id))
+    kept = sum(len(shard_hashes(path)) for path in shards)
+    assert len(shards) >= 2 and max(len(shard_hashes(path)) for path in shards) <= 20
+    # Four batches of 16 are a call.
+    assert 0 <= sum(map(int, handed.read_text().split())) - kept <= 64
     result = cache.encode_missing(encoder, names(pictures), pictures)
-    assert kept >= 2 and result.new == 400 - 20 * kept
+    assert result.new == 400 - kept
     np.testing.assert_allclose(result.vectors, encoder.encode(pictures), **EQUAL)
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from fashion_assets.reports.atlas import render_style_atlas
+from fashion_assets.reports.atlas_pictures import PictureSheets, picture_sheets
 from fashion_assets.reports.monthly import render_monthly_report
 from fashion_assets_tests.unit.test_reports_demo import HOSTILE, atlas_frame, report_data
 
@@ -39,6 +40,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         "--no-first-run",
         "--disable-background-networking",
         "--disable-sync",
+        # The pages must do without any network; what they ask for is logged nevertheless.
+        "--host-resolver-rules=MAP * ~NOTFOUND",
         "--window-size=1280,900",
         f"--user-data-dir={tmp_path_factory.mktemp('browser')}",
     ):
@@ -175,3 +178,80 @@ def test_atlas_hover_search_months_and_legend(browser: Any, tmp_path: Path) -> N
     assert status(browser) == "0 of 5 posts"
     browser.find_element("id", "all").click()
     assert status(browser) == "3 of 5 posts"
+
+
+def made_pictures(folder: Path, posts: list[str]) -> PictureSheets:
+    """One plain picture per post, each in another colour."""
+    from PIL import Image
+
+    paths = {}
+    for index, post in enumerate(posts):
+        name = f"{index}.png"
+        Image.new("RGBA", (60, 80), (30 + 40 * index, 200 - 30 * index, 90, 255)).save(folder / name)
+        paths[post] = name
+    return picture_sheets(posts, paths, folder)
+
+
+def test_atlas_shows_the_hovered_post_s_own_picture(browser: Any, tmp_path: Path) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    points = atlas_frame(3).assign(x=[0.0, 0.5, 1.0], y=[0.0, 0.5, 1.0])
+    path = tmp_path / "atlas.html"
+    open_page(browser, path, render_style_atlas(points, pictures=made_pictures(tmp_path, ["p0", "p1"])))
+    picture = browser.find_element("id", "tip-picture")
+    ActionChains(browser).move_to_element(browser.find_element("id", "map")).perform()
+    assert picture.is_displayed()
+    middle = browser.execute_script(
+        "const c = arguments[0]; return [...c.getContext('2d').getImageData(c.width / 2, c.height / 2, 1, 1).data]",
+        picture,
+    )
+    assert max(abs(a - b) for a, b in zip(middle, (70, 170, 90, 255), strict=True)) < 25
+    search = browser.find_element("id", "search")
+    search.send_keys(points["title"][2])
+    assert status(browser) == "1 of 3 posts match"
+    browser.execute_script("document.querySelector('#results button').click()")
+    assert browser.find_element("id", "tip").is_displayed()
+    assert not picture.is_displayed()
+    assert requested(browser) == [path.as_uri()]
+    assert browser.get_log("browser") == []
+
+
+def test_pointing_at_a_style_greys_the_others(browser: Any, tmp_path: Path) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    points = atlas_frame(2, 2).assign(x=[0.0, 1.0], y=[0.5, 0.5], style_id=[0, 1])
+    open_page(browser, tmp_path / "atlas.html", render_style_atlas(points))
+    count = """
+        const c = document.getElementById("map"), d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+        let coloured = 0;
+        for (let i = 0; i < d.length; i += 4)
+          if (d[i + 3] && Math.max(d[i], d[i + 1], d[i + 2]) - Math.min(d[i], d[i + 1], d[i + 2]) > 60) coloured++;
+        return coloured;
+    """
+    browser.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    both = browser.execute_script(count)
+    ActionChains(browser).move_to_element(browser.find_element("css selector", "#legend button")).perform()
+    browser.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    assert 0 < browser.execute_script(count) < 0.7 * both
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_pages_fit_narrow_and_wide_windows(browser: Any, tmp_path: Path, width: int) -> None:
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        pages = {
+            "month.html": render_monthly_report(report_data(tmp_path)),
+            "hostile.html": render_monthly_report(report_data(tmp_path, hostile=True)),
+            "atlas.html": render_style_atlas(atlas_frame(200)),
+        }
+        for name, page in pages.items():
+            open_page(browser, tmp_path / name, page)
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= width, name
+            smallest = browser.execute_script(
+                "return Math.min(...[...document.querySelectorAll('svg.chart text')]"
+                ".map(t => t.getBoundingClientRect().height), 99)"
+            )
+            assert smallest >= 10, name
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +15,6 @@ from fashion_assets.posts.schemas import CLEANED_POSTS
 from fashion_assets.storage.lake import Lake
 from fashion_assets.trends.keyword_counts import (
     KEYWORD_COLUMNS,
-    POST_COLUMNS,
     KeywordCounter,
     KeywordCounts,
 )
@@ -21,13 +22,19 @@ from fashion_assets.trends.keyword_counts import (
 
 @dataclass(frozen=True)
 class Post:
-    """A post of ``month`` whose keywords are (word, facet); without a ``text`` it has one of its own."""
+    """A post of ``month`` whose keywords are (word, facet); without a ``text`` it has one of its own.
+
+    ``day`` and ``crawled`` are the dates of post and crawl, unknown if not given; ``style`` is for `stored_styles`.
+    """
 
     month: str
     words: Sequence[tuple[str | None, str]] = ()
     likes: int | None = None
     collects: int | None = None
     text: str | None = None
+    day: date | None = None
+    crawled: datetime | None = None
+    style: int = -1
 
 
 def tables(posts: Iterable[Post], month: str) -> tuple[pa.Table, pa.Table]:
@@ -43,10 +50,12 @@ def tables(posts: Iterable[Post], month: str) -> tuple[pa.Table, pa.Table]:
         "content_hash": [name if post.text is None else post.text for name, post in rows],
         "likes": [post.likes for _, post in rows],
         "collects": [post.collects for _, post in rows],
+        "post_date": [post.day for _, post in rows],
+        "fetched_at": [post.crawled for _, post in rows],
     }
     return (
         pa.table(keywords, schema=pa.schema([FASHION_KEYWORDS.field(name) for name in KEYWORD_COLUMNS])),
-        pa.table(cleaned, schema=pa.schema([CLEANED_POSTS.field(name) for name in POST_COLUMNS])).take(
+        pa.table(cleaned, schema=pa.schema([CLEANED_POSTS.field(name) for name in cleaned])).take(
             list(range(len(rows)))[::-1]
         ),
     )
@@ -71,4 +80,26 @@ def stored(posts: Sequence[Post], root: Path) -> Lake:
     for month in sorted({post.month for post in posts}):
         for asset, table in zip(("fashion_keywords", "cleaned_posts"), tables(posts, month), strict=True):
             lake.write(asset, month, table)
+    return lake
+
+
+def stored_styles(posts: Sequence[Post], root: Path) -> Lake:
+    """What `stored` writes, and style_clusters and style_profiles of the posts with a style, in every month."""
+    lake = stored(posts, root)
+    for month in sorted({post.month for post in posts}):
+        rows = [(f"p{number}", post.style) for number, post in enumerate(posts) if post.month == month]
+        clusters = {
+            "post_id": [name for name, _ in rows],
+            "style_id": pa.array([s for _, s in rows], pa.int32()),
+        }
+        lake.write("style_clusters", month, pa.table(clusters))
+        sizes = Counter(style for _, style in rows if style >= 0)
+        profiles = {
+            "month": [month] * len(sizes),
+            "style_id": pa.array(sizes.keys(), pa.int32()),
+            "name": [f"风格{style}" for style in sizes],
+            "n_posts": pa.array(sizes.values(), pa.int32()),
+            "share": [count / sizes.total() for count in sizes.values()],
+        }
+        lake.write("style_profiles", month, pa.table(profiles))
     return lake

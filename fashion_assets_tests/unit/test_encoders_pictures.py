@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import pickle
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -58,21 +55,6 @@ def test_large_files_come_as_media_decodes_them_and_upright(tmp_path: Path) -> N
     assert picture_pixels(tmp_path / "phone.jpg", max_side=90).shape == (90, 60, 3)
     Image.fromarray(noise((3, 5))).save(tmp_path / "grey.png")
     assert picture_on_white(tmp_path / "grey.png").shape == (3, 5, 3)
-
-
-def test_a_packed_picture_goes_to_another_process_as_its_bytes_or_its_refusal() -> None:
-    buffer = io.BytesIO()
-    Image.fromarray(noise((4, 6, 3))).save(buffer, "PNG")
-
-    def unreadable() -> bytes:
-        raise MediaError("the archive is gone; fetch it again")
-
-    whole = PackedPicture("a.png", buffer.getvalue)
-    sent: Any = pickle.loads(pickle.dumps(whole))
-    np.testing.assert_array_equal(picture_pixels(sent), picture_pixels(whole))
-    sent = pickle.loads(pickle.dumps(PackedPicture("b.png", unreadable)))
-    with pytest.raises(MediaError, match="the archive is gone"):
-        picture_pixels(sent)
 
 
 def test_unreadable_files_are_refused_and_other_things_are_a_mistake(tmp_path: Path) -> None:

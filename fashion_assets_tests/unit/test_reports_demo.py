@@ -147,6 +147,34 @@ def tiles(folder: Path, styles: list[int], per_style: int = 10) -> dict[int, lis
     return pictures
 
 
+def lineage_frame(history: pd.DataFrame, evidence: str = "31 posts lie apart, gain 0.12") -> pd.DataFrame:
+    """STYLE_LINEAGE rows for the profiles: all styles go on, but for one split, one merge, one death and one birth.
+
+    `history` itself is not changed: a style that ended keeps its profiles, as late posts would give it.
+    """
+    months = sorted(history["month"].unique())
+    styles = sorted(int(style) for style in history["style_id"].unique())
+    ends = {2: ("merge", [0]), 3: ("dead", [])} if len(styles) > 5 and len(months) > 4 else {}
+    begins = {4: ("split", [0]), 5: ("born", [])} if ends else {}
+    rows = []
+    for column, month in enumerate(months):
+        for style in styles:
+            kind = "survive" if column else "born"
+            others: list[int] = []
+            if style in begins and column <= 2:
+                if column < 2:
+                    continue
+                kind, others = begins[style]
+            if style in ends and column >= 3:
+                if column > 3:
+                    continue
+                kind, others = ends[style]
+            rows.append((month, kind, style, others, 31, evidence))
+    return pd.DataFrame(
+        rows, columns=["month", "event", "style_id", "other_style_ids", "n_posts", "evidence"]
+    )
+
+
 def report_data(
     folder: Path, *, names: list[str] | None = None, n_months: int = 9, hostile: bool = False
 ) -> MonthlyReportData:
@@ -232,6 +260,7 @@ def report_data(
             HOSTILE[3] if hostile else "cleaned_posts": "9f2c41d07be3a855",
             "style_profiles": "51e07a9cc4f8b210",
         },
+        lineage=lineage_frame(history, HOSTILE[6] if hostile else "31 posts lie apart, gain 0.12"),
     )
 
 

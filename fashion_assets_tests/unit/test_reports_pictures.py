@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import sys
-import types
 from pathlib import Path
 
 import numpy as np
@@ -70,45 +68,6 @@ def test_too_large_picture_is_not_decoded(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("fashion_assets.reports.pictures.MAX_PIXELS", 99)
     Image.new("RGB", (10, 10)).save(tmp_path / "big.png")
     assert load_thumbnail(tmp_path / "big.png").missing
-
-
-def person(path: Path) -> np.ndarray:
-    """A red "face" above a blue garment, and the garment's mask."""
-    picture = np.full((200, 120, 3), 255, np.uint8)
-    picture[10:60, 40:80] = RED
-    picture[70:180, 20:100] = BLUE
-    Image.fromarray(picture).save(path)
-    mask = np.zeros((200, 120), bool)
-    mask[70:180, 20:100] = True
-    return mask
-
-
-def test_whole_picture_shows_nothing_above_the_garment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls: list[tuple[int, ...]] = []
-
-    def blank(rgb: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        calls.append(rgb.shape)
-        return np.where((np.cumsum(mask, axis=0) > 0)[..., None], rgb, 255).astype(np.uint8)
-
-    module = types.ModuleType("fashion_assets.media.privacy")
-    module.blank_above_garment = blank  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "fashion_assets.media.privacy", module)
-    mask = person(tmp_path / "whole.png")
-    tile = pixels(load_thumbnail(tmp_path / "whole.png", mask=mask))
-    assert calls == [(200, 120, 3)]
-    assert not ((tile[..., 0] > 180) & (tile[..., 1] < 100)).any()
-    assert ((tile[..., 2] > 180) & (tile[..., 0] < 90)).mean() > 0.4
-    assert load_thumbnail(tmp_path / "whole.png", mask=np.zeros_like(mask)).missing
-    assert load_thumbnail(tmp_path / "whole.png", mask=mask[:50]).missing
-
-
-def test_whole_picture_with_the_projects_own_blanking(tmp_path: Path) -> None:
-    pytest.importorskip("fashion_assets.media.privacy")
-    mask = person(tmp_path / "whole.png")
-    tile = pixels(load_thumbnail(tmp_path / "whole.png", mask=mask))
-    assert not ((tile[..., 0] > 180) & (tile[..., 1] < 100)).any()
 
 
 def test_shrink_keeps_small_pictures_and_bounds_large_ones() -> None:

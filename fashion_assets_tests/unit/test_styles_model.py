@@ -14,8 +14,9 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from fashion_assets.encoders.rows import unit_rows
 from fashion_assets.storage.errors import UserError
+from fashion_assets.styles.fitting import StyleParams, fit_style_model
 from fashion_assets.styles.identity import carry_ids, first_ids
-from fashion_assets.styles.model import StyleModel, StyleParams, assign_styles, fit_style_model
+from fashion_assets.styles.model import StyleModel, assign_styles
 from fashion_assets.styles.schemas import STYLE_CLUSTERS
 from fashion_assets.styles.window import stratified_rows
 from fashion_assets_tests.unit.styles_made import DriftingStyles, posts_table
@@ -241,8 +242,8 @@ def test_file_holds_everything_and_refuses_what_it_is_not(model: StyleModel, tmp
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(UserError, match=r"2024-01\.safetensors: this is no style model"):
         StyleModel.load(path)
-    with pytest.raises(UserError, match="expected 'fashion-assets style model 1'"):
-        StyleModel.from_bytes(model.to_bytes().replace(b"style model 1", b"style model 9"))
+    with pytest.raises(UserError, match="expected 'fashion-assets style model 2'"):
+        StyleModel.from_bytes(model.to_bytes().replace(b"style model 2", b"style model 9"))
 
 
 def test_vectors_of_another_encoder_are_refused(

@@ -1,4 +1,4 @@
-"""The range of k, the rule that picks one, the reductions' fall-backs, and the verdict of an experiment."""
+"""The range of k, the rule that picks one, and the reductions' fall-backs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fashion_assets.storage.errors import UserError
-from fashion_assets.styles.experiments import cluster_balance, run_experiment
 from fashion_assets.styles.reduction import reduce_rows
 from fashion_assets.styles.selection import EVERY_K_UP_TO, choose_k, k_grid, scan_k
 from fashion_assets_tests.unit.styles_made import blobs
@@ -92,39 +91,6 @@ def test_pca_is_centred_and_reductions_say_when_they_are_left_out() -> None:
         assert left_out.rows is few
     with pytest.raises(UserError, match="expected one of umap, pca, none"):
         reduce_rows(x, "tsne", n_components=5, n_neighbors=15, seed=7)  # type: ignore[arg-type]
-
-
-@given(st.lists(st.integers(0, 9), min_size=1, max_size=60))
-def test_balance_stays_in_its_ranges(values: list[int]) -> None:
-    balance = cluster_balance(np.asarray(values, dtype=np.int32))
-    assert 0 < balance["largest_share"] <= 1
-    assert -1e-12 <= balance["normalised_entropy"] <= 1 + 1e-12
-    assert -1e-12 <= balance["gini"] < 1
-
-
-def test_balance_of_known_partitions() -> None:
-    even = cluster_balance(np.repeat(np.arange(4, dtype=np.int32), 5))
-    assert even == pytest.approx({"largest_share": 0.25, "normalised_entropy": 1.0, "gini": 0.0})
-    # sizes 1 and 3: mean absolute difference 1, mean 2, so gini 1 / 4
-    assert cluster_balance(np.array([0, 1, 1, 1], np.int32))["gini"] == pytest.approx(0.25)
-
-
-def test_experiment_passes_on_groups_and_names_its_faults() -> None:
-    x, _ = blobs(300, 5, 16, 0.6, seed=4)
-    good = run_experiment(x, range(2, 9), "none", 7)
-    assert good.passes and good.best_k == 5 and good.verdict.startswith("passes")
-    rising = run_experiment(x, range(2, 5), "none", 7)
-    assert not rising.passes and "no interior maximum" in rising.verdict
-    lopsided = np.concatenate([np.repeat(x[:1], 400, axis=0), x])
-    assert "one cluster holds" in run_experiment(lopsided, range(2, 9), "pca", 7).verdict
-
-
-def test_experiment_on_nothing_to_compare() -> None:
-    same = run_experiment(np.ones((5, 4), np.float32), range(2, 9), "umap", 7)
-    assert same.best_k == 1 and not same.passes and same.curve.empty and "nothing to compare" in same.verdict
-    blank = run_experiment(np.zeros((3, 4), np.float32), range(2, 9), "none", 7)
-    assert blank.best_k == 0 and not blank.passes and not len(blank.rows)
-    assert "none of the 3 vectors has a direction" in blank.verdict
 
 
 def test_rows_that_differ_by_rounding_are_one_and_the_curve_says_so(recwarn: pytest.WarningsRecorder) -> None:

@@ -9,8 +9,8 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from fashion_assets.styles import StyleClusterer
-from fashion_assets.styles.experiments import run_experiment
-from fashion_assets.styles.model import StyleParams, assign_styles, fit_style_model
+from fashion_assets.styles.fitting import StyleParams, fit_style_model
+from fashion_assets.styles.model import assign_styles
 from fashion_assets_tests.unit.styles_made import DriftingStyles, blobs
 
 pytestmark = pytest.mark.slow
@@ -51,11 +51,6 @@ def test_neighbours_and_components_shrink_with_the_sample(n: int) -> None:
     x, _ = blobs(n, 2, 24, 0.3, seed=1)
     styles = StyleClusterer().fit(x)
     assert styles.embedding_.shape[0] == n and styles.labels_.shape == (n,)
-
-
-def test_an_experiment_on_groups_passes(made: tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]) -> None:
-    result = run_experiment(made[0][:400], range(4, 20), "umap", 7)
-    assert result.passes and 11 <= result.best_k <= 13
 
 
 def test_a_model_of_months_keeps_its_ids() -> None:
