@@ -207,8 +207,12 @@ class EmbeddingCache:
             if not listed:
                 continue
             # One look-up for all shards: the table of wanted hashes is built once and not for each.
-            targets = pc.index_in(pa.chunked_array([hashes for _, hashes in listed]), value_set=wanted)
-            for (path, _), target in zip(listed, targets.chunks, strict=True):
+            every = pa.chunked_array([hashes for _, hashes in listed])
+            targets = pc.index_in(every, value_set=wanted).combine_chunks()
+            start = 0
+            for path, hashes in listed:
+                target = targets.slice(start, len(hashes))
+                start += len(hashes)
                 if found.all():
                     break
                 try:
