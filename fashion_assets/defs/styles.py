@@ -244,6 +244,7 @@ def style_profiles(
     fashion_keywords: pd.DataFrame,
     garment_images: pd.DataFrame,
     post_images: pd.DataFrame,
+    multimodal_embeddings: pa.Table,
 ) -> dg.MaterializeResult:
     """Each style of the month: name, share with 95 % interval, engagement, keywords, representatives."""
     from fashion_assets.reports.charts import bar_chart_png
@@ -256,6 +257,7 @@ def style_profiles(
         garment_images,
         month_of_key(context.partition_key),
         images=post_images,
+        vectors=multimodal_embeddings,
     ).sort_values("share", ascending=False)
     top = profiles.head(12)
     return dg.MaterializeResult(

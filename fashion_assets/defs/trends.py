@@ -45,8 +45,9 @@ def style_trends(lake: dg.ResourceParam[LakeReader]) -> dg.MaterializeResult:
 def keyword_trends(lake: dg.ResourceParam[LakeReader]) -> dg.MaterializeResult:
     """Per month and keyword: share with interval, engagement, log-odds, burst, stage, change points, forecast."""
     from fashion_assets.reports.charts import bar_chart_png, burst_chart_png
+    from fashion_assets.styles.engagement import WINSOR_QUANTILE
     from fashion_assets.trends.keyword_bursts import list_bursts
-    from fashion_assets.trends.keyword_counts import MIN_KEYWORD_POSTS, WINSOR_QUANTILE, count_keywords
+    from fashion_assets.trends.keyword_counts import MIN_KEYWORD_POSTS, count_keywords
     from fashion_assets.trends.log_odds import characteristic_keywords
     from fashion_assets.trends.tables import MAX_FORECASTS, MIN_FORECAST_POSTS
     from fashion_assets.trends.tables import keyword_trends as keyword_trend_table

@@ -41,6 +41,7 @@ _VERSIONS: dict[str, tuple[int, tuple[str, ...]]] = {
         ),
     ),
     "style_trends": (2, ()),
+    "style_profiles": (2, ()),
     "keyword_trends": (3, ()),
     "monthly_style_report": (2, ("blank_faces",)),
     "style_atlas": (2, ("blank_faces",)),

@@ -13,11 +13,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
+from fashion_assets.encoders.tables import vectors_of
+from fashion_assets.styles.engagement import winsor_limit, winsorised_mean
 from fashion_assets.styles.naming import CANDIDATES, facet_of_words, name_styles
 from fashion_assets.styles.proportions import wilson_interval
+from fashion_assets.styles.representatives import diverse
 from fashion_assets.styles.schemas import STYLE_PROFILES, frame_of
+
+ENGAGEMENTS = ("likes", "collects")
 
 TOP_KEYWORDS = 10
 """Keywords per style: what a report shows on one line."""
@@ -29,7 +36,7 @@ REPRESENTATIVES = 10
 """Posts and pictures per style: the ten columns of the report's grid."""
 
 REACH = 50
-"""Posts nearest to the centroid that pictures may come from; farther ones no longer show the style."""
+"""Posts nearest to the centroid that representatives may come from; farther ones no longer show the style."""
 
 
 def profile_styles(
@@ -40,13 +47,15 @@ def profile_styles(
     month: str,
     *,
     images: pd.DataFrame | None = None,
+    vectors: pa.Table | None = None,
 ) -> pd.DataFrame:
     """STYLE_PROFILES: one row per style of `month` with at least one post, by style id.
 
-    Shares are of the month's posts that have a style. Counts that are unknown stay out of the medians. Posts
-    of the same text (content_hash) are shown once; pictures are kept garments of the posts nearest to the
-    centroid, one per post before a second of any; with POST_IMAGES as `images` a near-duplicate group is
-    shown once, else a digest.
+    Shares are of the month's posts that have a style. Counts that are unknown stay out of medians and means. Posts
+    of the same text (content_hash) are shown once. Representatives are taken from the posts nearest to the centroid:
+    with `multimodal_embeddings` as `vectors` those that differ among them (`representatives.diverse`), else simply
+    the nearest. Pictures are the kept garments of those posts, one per post before a second of any; with POST_IMAGES
+    as `images` a near-duplicate group is shown once, else a digest.
     """
     from fashion_assets.keywords.facets import class_tfidf
 
@@ -65,11 +74,15 @@ def profile_styles(
     telling = _without_common(words_of, documents)
     names = name_styles(telling, facet_of_words(seen["keywords"], seen["facets"]), sizes)
     pictures = _pictures(garments, images)
+    limits = {name: winsor_limit(_counts(posts.reindex(rows["post_id"])[name])) for name in ENGAGEMENTS}
+    row_of, unit = _unit_rows(vectors)
 
     columns: dict[str, list[Any]] = {field: [] for field in STYLE_PROFILES.names}
     for style, name in sorted(names.items()):
         members = rows.loc[labels == style, "post_id"].tolist()
-        nearest = _distinct(members, contents)
+        distances = dict(zip(members, rows.loc[labels == style, "distance"], strict=True))
+        near = _distinct(members, contents)[:REACH]
+        shown = _varied(near, distances, row_of, unit)
         low, high = (float(end) for end in wilson_interval(len(members), len(rows)))
         own = posts.reindex(members)
         columns["month"].append(month)
@@ -79,11 +92,12 @@ def profile_styles(
         columns["share"].append(len(members) / len(rows))
         columns["share_low"].append(low)
         columns["share_high"].append(high)
-        columns["likes_median"].append(_median(own["likes"]))
-        columns["collects_median"].append(_median(own["collects"]))
+        for kind in ENGAGEMENTS:
+            columns[f"{kind}_median"].append(_median(own[kind]))
+            columns[f"engagement_{kind}"].append(winsorised_mean(_counts(own[kind]), limits[kind]))
         columns["keywords"].append(words_of[style][:TOP_KEYWORDS])
-        columns["representative_posts"].append(nearest[:REPRESENTATIVES])
-        columns["representative_images"].append(_best_pictures(nearest[:REACH], pictures))
+        columns["representative_posts"].append(shown[:REPRESENTATIVES])
+        columns["representative_images"].append(_best_pictures(shown, pictures))
     return frame_of(columns, STYLE_PROFILES)
 
 
@@ -94,6 +108,29 @@ def _without_common(words_of: dict[int, list[str]], documents: list[list[str]]) 
     return {
         style: [word for word in words if word not in common] or words for style, words in words_of.items()
     }
+
+
+def _counts(counts: pd.Series[Any]) -> npt.NDArray[np.float64]:
+    return pd.to_numeric(counts, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _unit_rows(vectors: pa.Table | None) -> tuple[dict[str, int], npt.NDArray[np.float32]]:
+    """post id -> row, and the rows (n, d)."""
+    if vectors is None:
+        return {}, np.zeros((0, 1), np.float32)
+    return {post: row for row, post in enumerate(vectors["post_id"].to_pylist())}, vectors_of(vectors)
+
+
+def _varied(
+    near: list[str], distances: dict[str, float], row_of: dict[str, int], unit: npt.NDArray[np.float32]
+) -> list[str]:
+    """The posts that show the style first, then the others of `near` as they were."""
+    if not near or any(post not in row_of for post in near):
+        return near
+    closeness = 1.0 - np.array([distances[post] for post in near], dtype=np.float64)
+    order = diverse(unit[[row_of[post] for post in near]], closeness, REPRESENTATIVES)
+    first = [near[index] for index in order]
+    return first + [post for post in near if post not in set(first)]
 
 
 def _median(counts: pd.Series[Any]) -> float:

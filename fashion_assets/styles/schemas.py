@@ -35,10 +35,13 @@ STYLE_PROFILES: Final = pa.schema(
         pa.field("share_high", pa.float64(), nullable=False),
         pa.field("likes_median", pa.float64()),  # null if no post of the style has a known count
         pa.field("collects_median", pa.float64()),
+        # Means of the known counts, each cut at the 95 % point of the month's posts.
+        pa.field("engagement_likes", pa.float64()),
+        pa.field("engagement_collects", pa.float64()),
         pa.field("keywords", pa.list_(pa.string()), nullable=False),  # most characteristic first
         pa.field(
             "representative_posts", pa.list_(pa.string()), nullable=False
-        ),  # nearest to the centroid first
+        ),  # the most central first, then those that differ
         pa.field("representative_images", pa.list_(pa.string()), nullable=False),  # image_id, at most 10
     ]
 )

@@ -19,13 +19,11 @@ import pyarrow.compute as pc
 
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.lake import Lake
+from fashion_assets.styles.engagement import winsor_limit
 from fashion_assets.trends.time_axis import checked_months
 
 # A keyword in fewer posts over all months has no curve worth a row; its interval would span everything.
 MIN_KEYWORD_POSTS = 20
-# Likes have a tail of a few posts that went round the country; one of them in a month would be the engagement
-# of every word in it. What lies above this quantile of the month's posts counts as the quantile.
-WINSOR_QUANTILE = 0.95
 
 #: What is read of each asset.
 KEYWORD_COLUMNS = ["post_id", "keywords", "facets"]
@@ -210,9 +208,7 @@ def _month_figures(
     for name in ENGAGEMENTS:
         values = np.full(len(seen), np.nan)
         np.fmax.at(values, table["text"].to_numpy(dtype=np.int64), table[name].to_numpy(dtype=np.float64))
-        known = values[seen & ~np.isnan(values)]
-        if len(known):
-            values = np.minimum(values, np.quantile(known, WINSOR_QUANTILE))
+        values = np.minimum(values, winsor_limit(values[seen]))
         of_pair = values[texts]
         told = ~np.isnan(of_pair)
         total = np.bincount(words[told], weights=of_pair[told], minlength=n_words)[found]

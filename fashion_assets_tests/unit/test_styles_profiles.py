@@ -162,3 +162,12 @@ def test_a_word_has_the_facet_that_most_posts_give_it() -> None:
         [["米色", "裙"], ["米色"], ["米色"], ["裙"]], [["colour", ""], ["style"], ["style"], ["garment"]]
     )
     assert found == {"米色": "style", "裙": "garment"}
+
+
+def test_one_famous_post_does_not_decide_the_engagement() -> None:
+    rows = [{"id": f"a{i}", "style": 1, "words": ["裙"], "likes": 10} for i in range(30)]
+    rows += [{"id": f"b{i}", "style": 2, "words": ["裤"], "likes": 10} for i in range(30)]
+    rows[0]["likes"] = 1_000_000
+    frame = profiles_of(rows)
+    assert frame.loc[1, "engagement_likes"] == frame.loc[2, "engagement_likes"] == 10
+    assert frame["engagement_collects"].isna().all()

@@ -162,7 +162,7 @@ def _hdbscan(
 def _evoc(rows: npt.NDArray[np.float32], ks: Sequence[int], seed: int) -> Iterator[Partition]:
     """Embedding vector oriented clustering (Tutte Institute), one partition per layer."""
     try:
-        from evoc import EVoC  # type: ignore[import-untyped]
+        from evoc import EVoC
     except ImportError as fault:
         raise ClustererMissingError(
             "not possible here: EVoC is not installed; install it (pip install 'fashion-assets[evoc]'; its first use "
