@@ -48,9 +48,9 @@ def _cell(value: Any) -> str:
     return text
 
 
-def picture(png: bytes) -> dict[str, dg.MarkdownMetadataValue]:
-    """``{"picture": …}`` with the PNG inline, or nothing where it is too large for the event log."""
+def picture(png: bytes, name: str = "picture") -> dict[str, dg.MarkdownMetadataValue]:
+    """``{name: …}`` with the PNG inline, or nothing where it is too large for the event log."""
     from fashion_assets.reports.charts import png_markdown
 
     markdown = png_markdown(png)
-    return {"picture": dg.MetadataValue.md(markdown)} if markdown else {}
+    return {name: dg.MetadataValue.md(markdown)} if markdown else {}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def style_trends(lake: dg.ResourceParam[LakeReader]) -> dg.MaterializeResult:
     """Share of each style by month: interval, life-cycle stage with evidence, strengths, change points, forecast."""
     from fashion_assets.reports.charts import share_chart_png
+    from fashion_assets.reports.forecast_charts import forecast_chart_png
     from fashion_assets.trends.durations import monthly_top, style_durations
     from fashion_assets.trends.tables import style_trends as style_trend_table
 
@@ -37,6 +38,7 @@ def style_trends(lake: dg.ResourceParam[LakeReader]) -> dg.MaterializeResult:
             ),
             f"top_of_{months[-1]}": preview(monthly_top(observed[observed["month"] == months[-1]]).round(4)),
             **picture(share_chart_png(profiles)),
+            **picture(forecast_chart_png(table), "forecasts"),
         },
     )
 
