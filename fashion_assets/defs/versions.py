@@ -40,7 +40,7 @@ _VERSIONS: dict[str, tuple[int, tuple[str, ...]]] = {
             "random_seed",
         ),
     ),
-    "style_trends": (2, ()),
+    "style_trends": (3, ()),
     "style_profiles": (2, ()),
     "keyword_trends": (3, ()),
     "monthly_style_report": (2, ("blank_faces",)),

@@ -39,10 +39,12 @@ def style_trends(
     """``STYLE_TRENDS``: per style the observed months, then ``horizon`` forecast months; see
     ``style_series``.
 
-    Nothing is concluded from ``incomplete`` months, see ``coverage``.
+    Nothing is concluded from ``incomplete`` months, see ``coverage``. Styles are few, so from two years on the models
+    of statsforecast are tried as well.
     """
     series = style_series(profiles, months, incomplete)
-    return _trend_table(series, STYLE_TRENDS, ["style_id", "name"], series["series_id"].unique(), horizon)
+    ids = series["series_id"].unique()
+    return _trend_table(series, STYLE_TRENDS, ["style_id", "name"], ids, horizon, thorough=True)
 
 
 def keyword_trends(
@@ -78,11 +80,13 @@ def _trend_table(
     keys: list[str],
     forecast_ids: npt.NDArray[np.object_],
     horizon: int,
+    *,
+    thorough: bool = False,
 ) -> pd.DataFrame:
     """The observed rows of ``series``, forecast rows of ``forecast_ids`` and the stage of all, in ``schema``."""
     if not (series["month_posts"] > 0).any():
         return pd.DataFrame(columns=schema.names)
-    future = _future_rows(series[series["series_id"].isin(forecast_ids)], keys, horizon)
+    future = _future_rows(series[series["series_id"].isin(forecast_ids)], keys, horizon, thorough)
     strength, changes = _conclude(series)
     for name, values in changes.items():
         series[name] = values
@@ -117,7 +121,7 @@ def _conclude(series: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, npt.NDArray
     return pd.DataFrame(columns), {name: values[grid.codes, grid.steps] for name, values in found.items()}
 
 
-def _future_rows(series: pd.DataFrame, keys: list[str], horizon: int) -> pd.DataFrame:
+def _future_rows(series: pd.DataFrame, keys: list[str], horizon: int, thorough: bool) -> pd.DataFrame:
     """series_id, the ``keys``, month, share, low, high, model, note and the figures of its backtest.
 
     Months that are not over, or have no post, have no value: at the end, the forecast starts before them and is
@@ -129,7 +133,9 @@ def _future_rows(series: pd.DataFrame, keys: list[str], horizon: int) -> pd.Data
     last_known = series.loc[known, "month"].max()
     values = series[["series_id", "month"]].assign(value=series["share"].where(known))
     blind = series.loc[series["month"] > last_known, "month"].nunique()
-    future, figures = forecast_and_backtest(values, horizon + blind, "M", bounds=(0.0, 1.0))
+    future, figures = forecast_and_backtest(
+        values, horizon + blind, "M", bounds=(0.0, 1.0), thorough=thorough
+    )
     future = future.groupby("series_id", sort=False).tail(horizon)
     figures = figures[figures["chosen"].astype(bool)].drop(columns=["chosen", "note"])
     future = future.merge(figures, on=["series_id", "model"], how="left")
