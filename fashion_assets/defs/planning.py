@@ -122,15 +122,15 @@ class Planner:
         if "products" in absent:
             absent |= {asset for asset in self.order if self._nodes[asset].group_name == "products"}
         if not self._month_keys:
-            # Products alone: what is made of months only has nothing to be made of. Word vectors have the lexicon.
-            made_of_months = {
-                asset
-                for asset in self.order
-                if not self.is_monthly(asset)
-                and (parents := self._parents(asset))
-                and all(map(self.is_monthly, parents))
-            }
-            absent |= made_of_months - _WITHOUT_MONTHS | {"tfashion_model"}
+            # Products alone: what is made of months only, or of such assets only, has nothing to be made of. Word
+            # vectors have the lexicon.
+            made_of_months = {"tfashion_model"}
+            for asset in self.order:
+                parents = self._parents(asset)
+                nothing_else = all(self.is_monthly(one) or one in made_of_months for one in parents)
+                if parents and nothing_else and not self.is_monthly(asset) and asset not in _WITHOUT_MONTHS:
+                    made_of_months.add(asset)
+            absent |= made_of_months
         return absent
 
     def partitions(self, asset: str) -> list[str | None]:
