@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fashion_assets.storage.errors import UserError
+from fashion_assets.styles.kmeans import fit_kmeans
 from fashion_assets.styles.reduction import distinct_rows
 from fashion_assets.styles.silhouette import Metric, macro_average, silhouette_samples
 
@@ -31,6 +32,9 @@ KMEANS_STARTS = 10
 
 Of 40 made sets (12 and 25 clusters, PCA) 1 start merged two clusters in 17, 5 starts in 11, 10 starts in 7.
 """
+
+MANY_ROWS = 50_000
+"""Above this scikit-learn's ten full fits are dear, and `fit_kmeans` is as good (benchmarks/kmeans_scale.py)."""
 
 EVERY_K_UP_TO = 30
 """A scan tries every k up to here, then steps of about 8 %: the curve flattens and the fits get dear."""
@@ -66,10 +70,13 @@ def kmeans_labels(
     x: npt.NDArray[np.floating], k: int, seed: int, start: npt.NDArray[np.floating] | None = None
 ) -> tuple[npt.NDArray[np.int32], float]:
     """Labels 0..k-1 (n,) and the inertia of k-means on `x` (n, d); `start` (k, d) replaces the k-means++
-    starts.
+    starts. Above `MANY_ROWS` rows by `fit_kmeans`.
 
     One thread: the order in which threads add up float32 sums would change the last digits from run to run.
     """
+    if len(x) > MANY_ROWS:
+        found = fit_kmeans(x, k, seed, start=start)
+        return found.labels, found.inertia
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]

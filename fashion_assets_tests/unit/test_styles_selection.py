@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fashion_assets.storage.errors import UserError
 from fashion_assets.styles.reduction import reduce_rows
-from fashion_assets.styles.selection import EVERY_K_UP_TO, choose_k, k_grid, scan_k
+from fashion_assets.styles.selection import EVERY_K_UP_TO, choose_k, k_grid, kmeans_labels, scan_k
 from fashion_assets_tests.unit.styles_made import blobs
 
 
@@ -98,3 +98,14 @@ def test_rows_that_differ_by_rounding_are_one_and_the_curve_says_so(recwarn: pyt
     x[:, 5] += np.arange(16, dtype=np.float32) * 1e-9
     assert scan_k(x, [4, 5], seed=7)["k"].tolist() == [2]
     assert not recwarn.list
+
+
+def test_many_rows_are_clustered_as_well_by_the_quick_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    centres = 8 * np.random.default_rng(1).normal(size=(6, 5))
+    truth = np.repeat(np.arange(6), 200)
+    x = centres[truth] + np.random.default_rng(2).normal(size=(1200, 5))
+    labels, inertia = kmeans_labels(x, 6, seed=3)
+    monkeypatch.setattr("fashion_assets.styles.selection.MANY_ROWS", 1000)
+    quick, quick_inertia = kmeans_labels(x, 6, seed=3)
+    assert len({(int(a), int(b)) for a, b in zip(labels, quick, strict=True)}) == 6
+    assert quick_inertia == pytest.approx(inertia, rel=1e-3)
