@@ -22,6 +22,7 @@ NAME = "open_clip:hf-hub:Made/tiny-fashionSigLIP"
 def snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a repository in a cache of its own; asking the network for anything fails the test."""
     import huggingface_hub
+    import huggingface_hub.constants  # a lazy package: the attribute exists once somebody has imported it
 
     cache = tmp_path / "hub"
     repository = cache / "models--Made--tiny-fashionSigLIP"

@@ -85,6 +85,7 @@ def test_an_unreachable_hub_is_one_sentence(
     spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import huggingface_hub
+    import huggingface_hub.constants  # a lazy package: the attribute exists once somebody has imported it
 
     def unreachable(*_: Any, **__: Any) -> None:
         raise ConnectionError("Name or service not known")
@@ -99,6 +100,7 @@ def test_a_cached_snapshot_is_taken_without_the_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import huggingface_hub
+    import huggingface_hub.constants  # a lazy package: the attribute exists once somebody has imported it
 
     commit = "1a2b3c4d5e6f" + "0" * 28
     repository = tmp_path / "models--org--model"
