@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from fashion_assets.cli.options import DataDir, require_file, settings_of, write_out
+from fashion_assets.storage.csv_text import csv_text
 from fashion_assets.storage.errors import UserError
 
 keywords_app = typer.Typer(no_args_is_help=True, help="Fashion keywords of posts.")
@@ -89,7 +90,7 @@ def keywords_score(
 
     require_file(out, "--out")
     table, scorer = score_words(settings_of(data_dir), words)
-    write_out(out, table.to_csv(index=False, float_format="%.6f"))
+    write_out(out, csv_text(table, float_format="%.6f"))
     Console(stderr=True).print(
         f"{len(table)} words, {int(table['is_fashion'].sum())} of fashion by {scorer} -> {out}", markup=False
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fashion_assets.cli.options import require_file, write_out
+from fashion_assets.storage.csv_text import csv_text
 from fashion_assets.storage.errors import UserError
 
 if TYPE_CHECKING:
@@ -59,9 +60,9 @@ def trends_forecast(
     except UserError as fault:
         raise UserError(f"{series}: {fault}") from fault
     columns = ["series_id", "date", "mean", "lo", "hi", "model"]
-    write_out(out, future[columns].to_csv(index=False, date_format="%Y-%m-%d", float_format="%.10g"))
+    write_out(out, csv_text(future[columns], date_format="%Y-%m-%d", float_format="%.10g"))
     if backtest is not None:
-        write_out(backtest, figures.to_csv(index=False, float_format="%.6g"))
+        write_out(backtest, csv_text(figures, float_format="%.6g"))
     for line in _summary(future, figures, level):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(f"-> {out}", markup=False, highlight=False, soft_wrap=True)

@@ -58,6 +58,11 @@ def publish_tables(
     return rows
 
 
+#: Kinds of statement that read and nothing else, in DuckDB's words; SHOW, DESCRIBE, SUMMARIZE, FROM and VALUES are
+#: SELECT there, a PIVOT without its values is MULTI.
+_READING = frozenset({"SELECT", "EXPLAIN", "MULTI"})
+
+
 def query(path: Path, sql: str) -> pd.DataFrame:
     """The result of one read-only statement on the published warehouse.
 
@@ -85,6 +90,10 @@ def query(path: Path, sql: str) -> pd.DataFrame:
             statements = connection.extract_statements(sql)
             if len(statements) != 1:
                 raise UserError(f"one statement at a time, please; this text holds {len(statements)}")
+            if (kind := statements[0].type.name) not in _READING:
+                raise UserError(
+                    f"this is a {kind} statement; the warehouse is only read, with select, from, show or describe"
+                )
             rows = connection.sql(sql)
             if rows is None:
                 raise UserError(

@@ -57,6 +57,28 @@ def test_a_failed_publication_leaves_the_old_file(warehouse: Path) -> None:
         "install httpfs",
         "load httpfs",
         "set enable_external_access = true",
+        "reset lock_configuration",
+        "pragma memory_limit='1GB'",
+        "create temp table t as select 1",
+        "create macro f() as 1",
+        "with x as (insert into posts values ('x', 1) returning *) from x",
+        "explain analyze insert into posts values ('x', 1)",
+        "select * from query('from read_csv(''/etc/passwd'')')",
+        "select * from glob('/etc/*')",
+        "select * from sniff_csv('/etc/passwd')",
+        "select * from parquet_scan('https://example.org/x.parquet')",
+        "from duckdb_secrets()",
+        "export database 'copy'",
+        "import database 'copy'",
+        "copy (select 1) to 'stolen.csv'",
+        "copy (select 1) to '/dev/stdout'",
+        "prepare v as select 1",
+        "execute v",
+        "checkpoint",
+        "vacuum",
+        "begin",
+        "detach warehouse",
+        "select getenv('HOME')",
         "select 1; select 2",
         "selekt",
         "",
@@ -66,6 +88,20 @@ def test_nothing_but_one_reading_statement(warehouse: Path, statement: str) -> N
     with pytest.raises(UserError):
         query(warehouse, statement)
     assert len(query(warehouse, "from posts")) == 2
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "show tables",
+        "describe posts",
+        "summarize posts",
+        "explain select 1",
+        "pivot posts on post_id using sum(likes)",
+    ],
+)
+def test_statements_that_read_are_answered(warehouse: Path, statement: str) -> None:
+    assert len(query(warehouse, statement)) > 0
 
 
 def test_a_missing_warehouse_says_how_to_make_one(tmp_path: Path) -> None:
