@@ -20,7 +20,7 @@ CELL_LENGTH = 60
 def preview(frame: pd.DataFrame, columns: list[str] | None = None, rows: int = 5) -> dg.MarkdownMetadataValue:
     """The first ``rows`` rows as a Markdown table; cells are cut and cannot break or script the page."""
     shown = frame.loc[:, columns] if columns else frame
-    header = "| " + " | ".join(map(str, shown.columns)) + " |"
+    header = "| " + " | ".join(map(_cell, shown.columns)) + " |"
     rule = "|" + " --- |" * len(shown.columns)
     body = [
         "| " + " | ".join(_cell(value) for value in row) + " |"
