@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from fashion_assets.encoders.profiles import DEFAULT_PROFILE, PROFILE_SETTINGS, PROFILES, profile_named
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.places import Place, is_remote, place
 
 
 class Settings(BaseSettings):
@@ -23,6 +24,16 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(
         Path("data"), description="Data root: incoming/, lake/, models/, reports/, warehouse.duckdb"
+    )
+    lake_url: str | None = Field(
+        None,
+        description="Where the lake lies: tables, ledger, media, crops, and in a bucket the vector cache; a path or "
+        "s3://bucket/prefix; unset: <data root>/lake. Endpoint and credentials: AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, …",
+    )
+    incoming_url: str | None = Field(
+        None,
+        description="Where crawl files and their media arrive: a path or s3://bucket/prefix; unset: "
+        "<data root>/incoming. Product cards and taxonomies arrive in the data root",
     )
     first_month: str = Field(
         "2019-01", description="First monthly partition; older posts are refused", pattern=r"^\d{4}-\d{2}$"
@@ -85,11 +96,33 @@ class Settings(BaseSettings):
         "category,sub_category,sex,season,colour",
         description="Label columns of product cards that get a trained head, one partition each",
     )
+    product_head_kinds: str = Field(
+        "",
+        description="Kinds of head that are tried for each attribute, with commas; unset: those that pay, see "
+        "docs/products.md",
+    )
+    product_trials: int = Field(
+        0, ge=0, description="Optuna trials of each head's options; 0 takes options that were found before"
+    )
+    product_abstain_below: float = Field(
+        0.5, ge=0, le=1, description="Under this confidence a predicted attribute is marked as an abstention"
+    )
+    product_word_vectors: str = Field(
+        "local:cbow",
+        description="Encoder of shop names and keys of characteristics: local:cbow (the asset word_vectors), "
+        "words:<file>, or empty for none",
+    )
 
+    automation: bool = Field(
+        False,
+        description="Sensors and schedules are on when the code location is first loaded; unset, they are switched on "
+        "in the UI, under Automation",
+    )
     workers: int = Field(2, ge=1, description="Threads that decode and segment pictures")
-    executor: Literal["in_process", "multiprocess"] = Field(
+    executor: Literal["in_process", "multiprocess", "kubernetes"] = Field(
         "in_process",
-        description="How one run executes its steps; multiprocess uses a fork server with the heavy modules preloaded",
+        description="How one run executes its steps; multiprocess uses a fork server with the heavy modules "
+        "preloaded, kubernetes a pod per step with the GPU that it asks for (extra [k8s], see deploy/README.md)",
     )
     engine: Literal["inline", "ray"] = Field(
         "inline",
@@ -133,36 +166,49 @@ class Settings(BaseSettings):
 
     @property
     def product_files(self) -> Path:
-        return self.incoming / "products"
+        return self.local_incoming / "products"
 
     @property
     def taxonomy_files(self) -> Path:
         """Cards that carry the categories of another shop, for ``category_projection``."""
-        return self.incoming / "taxonomy"
+        return self.local_incoming / "taxonomy"
 
     @property
-    def incoming(self) -> Path:
-        return self.root / "incoming"
+    def incoming(self) -> Place:
+        """Where crawl files and media arrive: a folder or an S3 prefix."""
+        return self._place(self.incoming_url, "incoming")
 
     @property
-    def lake(self) -> Path:
-        return self.root / "lake"
+    def local_incoming(self) -> Path:
+        """``incoming``, or where that is a bucket the folder of the data root that takes product cards."""
+        incoming = self.incoming
+        return self.root / "incoming" if is_remote(incoming) else incoming
 
     @property
-    def media(self) -> Path:
+    def lake(self) -> Place:
+        """Tables, ledger, media and crops: a folder or an S3 prefix."""
+        return self._place(self.lake_url, "lake")
+
+    @property
+    def media(self) -> Place:
         return self.lake / "media"
 
     @property
-    def crops(self) -> Path:
+    def crops(self) -> Place:
         return self.lake / "crops"
+
+    def _place(self, url: str | None, name: str) -> Place:
+        chosen = place(url) if url else self.root / name
+        return chosen if is_remote(chosen) else chosen.expanduser().absolute()
 
     @property
     def models(self) -> Path:
         return self.root / "models"
 
     @property
-    def embedding_cache(self) -> Path:
-        return self.models / "embedding_cache"
+    def embedding_cache(self) -> Place:
+        """Vectors by content: with the models, or in the bucket that the lake is in, where every worker reaches it."""
+        return self.lake / "embedding_cache" if is_remote(self.lake) else self.models / "embedding_cache"
 
     @property
     def reports(self) -> Path:
@@ -175,6 +221,11 @@ class Settings(BaseSettings):
     @property
     def salt_file(self) -> Path:
         return self.root / "author_salt"
+
+    @property
+    def run_summaries(self) -> Path:
+        """One JSON line per run, a file a month: what ``fashion-assets status --runs`` shows."""
+        return self.root / "run_summaries"
 
     @property
     def dagster_home(self) -> Path:

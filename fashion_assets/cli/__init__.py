@@ -17,7 +17,10 @@ import typer
 from fashion_assets.cli.encoders import encoders_app
 from fashion_assets.cli.keywords import keywords_app
 from fashion_assets.cli.options import DataDir, settings_of
+from fashion_assets.cli.products import products_app
+from fashion_assets.cli.status import status
 from fashion_assets.cli.trends import trends_app
+from fashion_assets.storage.csv_text import csv_text
 from fashion_assets.storage.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,9 +36,11 @@ app = typer.Typer(
     help="Fashion research from crawled posts and pictures: keywords, styles, trends and monthly reports.\n\n"
     "Start with: fashion-assets sample data, then fashion-assets run --data-dir data.",
 )
+app.command()(status)
 app.add_typer(keywords_app, name="keywords")
 app.add_typer(encoders_app, name="encoders")
 app.add_typer(trends_app, name="trends")
+app.add_typer(products_app, name="products")
 
 
 class TableFormat(StrEnum):
@@ -136,6 +141,7 @@ def run(
             force=force,
             on_plan=planned,
             on_batch=done,
+            on_wait=progress.console.print,
         )
     _report_run(settings, summary)
 
@@ -180,7 +186,7 @@ def sql(
                 json.dumps(cell, ensure_ascii=False) if isinstance(cell, list) else cell
                 for cell in rows[name]
             ]
-        rows.to_csv(sys.stdout, index=False)
+        sys.stdout.write(csv_text(rows))
     elif format is TableFormat.json:
         records = rows.to_json(orient="records", force_ascii=False, date_format="iso")
         sys.stdout.write(json.dumps(json.loads(records), ensure_ascii=False, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""``fashion-assets encoders``: text encoders made ready for a machine without a GPU."""
+"""``fashion-assets encoders``: encoders made ready for a machine without a GPU."""
 
 from __future__ import annotations
 
@@ -22,19 +22,33 @@ def encoders() -> None:
 
 @encoders_app.command("export")
 def encoders_export(
-    spec: Annotated[str, typer.Argument(help="A text encoder: st:<name or path> or hf:<name or path>.")],
-    folder: Annotated[Path, typer.Argument(help="A new folder; then FASHION_TEXT_ENCODER=onnx:<folder>.")],
+    spec: Annotated[
+        str,
+        typer.Argument(help="A text encoder st:… or hf:…, or the picture tower of timm:… or open_clip:…."),
+    ],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="A new folder; then FASHION_TEXT_ENCODER (or FASHION_IMAGE_ENCODER)=onnx:<folder>."
+        ),
+    ],
     int8: Annotated[
-        bool, typer.Option("--int8", help="8-bit weights: a quarter of the size, vectors a little different.")
+        bool,
+        typer.Option(
+            "--int8", help="Texts: 8-bit weights, a quarter of the size, vectors a little different."
+        ),
     ] = False,
     data_dir: DataDir = Path("data"),
 ) -> None:
-    """Write a text encoder as an ONNX folder, check its vectors against the original, and time both."""
+    """Write an encoder as an ONNX folder and check its vectors against the original; text encoders are timed too."""
     from rich.console import Console
 
     from fashion_assets.encoders.onnx_export import LEAST_GAIN, LEAST_INT8_COSINE, export_text_encoder
 
     settings = settings_of(data_dir)
+    if spec.partition(":")[0] in ("timm", "open_clip"):
+        _export_pictures(spec, folder, settings.models, int8)
+        return
     with Console(stderr=True).status(f"Exporting {spec}"):
         made = export_text_encoder(spec, folder, models_dir=settings.models, int8=int8)
     lines = [
@@ -53,6 +67,25 @@ def encoders_export(
     console = Console()
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _export_pictures(spec: str, folder: Path, models: Path, int8: bool) -> None:
+    from rich.console import Console
+
+    from fashion_assets.encoders.onnx_picture_export import export_picture_encoder
+    from fashion_assets.storage.errors import UserError
+
+    if int8:
+        raise UserError("8-bit weights are for text encoders; leave out --int8")
+    with Console(stderr=True).status(f"Exporting {spec}"):
+        made = export_picture_encoder(spec, folder, models_dir=models)
+    Console().print(
+        f"{spec}: cosine to its vectors {made.cosine_mean:.4f} in the mean, {made.cosine_min:.4f} at least\n"
+        f"Next: FASHION_IMAGE_ENCODER=onnx:{folder.absolute()}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _line(name: str, figures: Comparison) -> str:

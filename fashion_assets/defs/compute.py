@@ -15,7 +15,13 @@ from fashion_assets.settings import Settings
 #: Op tags that ask for a GPU. They are read by dagster-k8s' ``k8s_job_executor`` and dagster-ray's ``ray_executor``,
 #: which give each step a container or a Ray job of its own; every other executor leaves them alone.
 _GPU_TAGS: dict[str, Any] = {
-    "dagster-k8s/config": {"container_config": {"resources": {"limits": {"nvidia.com/gpu": "1"}}}},
+    "dagster-k8s/config": {
+        "container_config": {"resources": {"limits": {"nvidia.com/gpu": "1"}}},
+        # Nodes with GPUs are tainted so as a rule; the limit alone picks the node.
+        "pod_spec_config": {
+            "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+        },
+    },
     "dagster-ray/config": {"num_gpus": 1},
 }
 #: Encoders and segmenters that have no use for a GPU.

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from fashion_assets.encoders.profiles import PROFILE_SETTINGS, profile_named
 from fashion_assets.settings import Settings
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.places import Place, entries, require_reachable
 
 #: Package -> what stops working without it, and how to get it.
 _PACKAGES = {
@@ -223,16 +224,29 @@ def _data_root(settings: Settings) -> Iterator[Finding]:
         f"{free / 1024**3:.0f} GiB",
         "" if free > _LOW_DISK else "make room: at least 2 GiB",
     )
-    incoming = sorted(path.name for path in settings.incoming.iterdir()) if settings.incoming.is_dir() else []
-    yield Finding(
+    yield _in_place(
         "incoming",
-        bool(incoming),
-        f"{len(incoming)} entries" if incoming else f"{settings.incoming} is empty or absent",
-        "" if incoming else f"put crawl files there, or: fashion-assets sample {settings.data_dir}",
+        settings.incoming,
+        "put crawl files there, or: fashion-assets sample " + str(settings.data_dir),
+    )
+    yield _in_place("lake", settings.lake, f"fashion-assets run --data-dir {settings.data_dir}")
+    made = settings.warehouse.exists()
+    yield Finding(
+        "warehouse",
+        made,
+        str(settings.warehouse) if made else "not made yet",
+        "" if made else f"fashion-assets run --data-dir {settings.data_dir}",
         optional=True,
     )
-    for subject, path in (("lake", settings.lake), ("warehouse", settings.warehouse)):
-        advice = "" if path.exists() else f"fashion-assets run --data-dir {settings.data_dir}"
-        yield Finding(
-            subject, path.exists(), str(path) if path.exists() else "not made yet", advice, optional=True
-        )
+
+
+def _in_place(subject: str, folder: Place, advice: str) -> Finding:
+    """Whether something lies in a folder or bucket prefix; one that cannot be reached makes the command fail."""
+    try:
+        require_reachable(folder)
+    except UserError as fault:
+        return Finding(subject, False, str(folder), str(fault))
+    files, folders = entries(folder)
+    n_entries = len(files) + len(folders)
+    shown = f"{folder}: {n_entries} entries" if n_entries else f"{folder} is empty or absent"
+    return Finding(subject, bool(n_entries), shown, "" if n_entries else advice, optional=True)

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from fashion_assets.defs.compute import compute
+from fashion_assets.defs.faults import asset
 from fashion_assets.defs.metadata import preview
 from fashion_assets.defs.partitions import MONTHS
 from fashion_assets.defs.resources import Encoders
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from fashion_assets.encoders.cache import EncodeResult
 
 
-@dg.asset(
+@asset(
     partitions_def=MONTHS,
     group_name="embeddings",
     kinds={"parquet"},
@@ -50,7 +51,7 @@ def text_embeddings(
     return dg.MaterializeResult(value=table, metadata=_counts(table, encoded))
 
 
-@dg.asset(
+@asset(
     partitions_def=MONTHS, group_name="embeddings", kinds={"parquet"}, **compute(Settings(), "image_encoder")
 )
 def image_embeddings(
@@ -96,7 +97,7 @@ def image_embeddings(
     )
 
 
-@dg.asset(partitions_def=MONTHS, group_name="embeddings", kinds={"parquet"})
+@asset(partitions_def=MONTHS, group_name="embeddings", kinds={"parquet"})
 def multimodal_embeddings(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],

@@ -8,6 +8,7 @@ import pandas as pd
 from pydantic import Field
 
 from fashion_assets.defs.compute import compute
+from fashion_assets.defs.faults import asset
 from fashion_assets.defs.landing import PLATFORM_ZONE
 from fashion_assets.defs.metadata import picture, preview
 from fashion_assets.defs.partitions import STYLE_VARIANTS
@@ -104,7 +105,7 @@ class ExperimentConfig(dg.Config):
 _ALL_MONTHS = dg.AllPartitionMapping()
 
 
-@dg.asset(
+@asset(
     partitions_def=STYLE_VARIANTS,
     group_name="styles",
     kinds={"parquet"},
@@ -188,7 +189,7 @@ def _leaderboard(rows: list[dict[str, Any]]) -> bytes:
     )
 
 
-@dg.asset(group_name="reports", kinds={"html"}, deps=[dg.AssetDep(style_experiments)])
+@asset(group_name="reports", kinds={"html"}, deps=[dg.AssetDep(style_experiments)])
 def style_experiments_report(
     settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[LakeReader]
 ) -> dg.MaterializeResult:

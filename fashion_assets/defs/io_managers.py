@@ -7,15 +7,17 @@ Belongs here: how Dagster's contexts become lake paths and back. Writing and rea
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_origin
 
 import dagster as dg
 
+from fashion_assets.defs.peak_memory import PEAK_MEMORY, peak_memory_mb
+from fashion_assets.defs.stored_files import stored_file
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.files import write_parquet_atomic, write_parquet_stream_atomic
 from fashion_assets.storage.lake import Lake, MissingMonthsError
 from fashion_assets.storage.months import month_of_key
+from fashion_assets.storage.places import Place, is_remote, place
 from fashion_assets.storage.tables import TableStream, as_arrow
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ class LakeIOManager(dg.UPathIOManager):
     """Stores a pandas frame, pyarrow table or `TableStream` as ``<root>/<asset>/<month>.parquet``, atomically.
 
     The parts of a stream are written one after the other while they are made; what its ``metadata`` gives
-    after the last is logged beside the row count.
+    after the last is logged beside the row count, and the file's SHA-256 with both.
 
     An input annotated ``dict[str, T]`` always arrives as a dict partition key -> T, also when it holds one
     month; any month that is absent is named in the error. ``T`` is ``pa.Table`` or ``pd.DataFrame``.
@@ -36,10 +38,10 @@ class LakeIOManager(dg.UPathIOManager):
 
     extension = ".parquet"
 
-    def __init__(self, root: Path, schemas: Mapping[str, pa.Schema] | None = None) -> None:
+    def __init__(self, root: Place, schemas: Mapping[str, pa.Schema] | None = None) -> None:
         from upath import UPath
 
-        super().__init__(base_path=UPath(root))
+        super().__init__(base_path=root if is_remote(root) else UPath(root))
         self._lake = Lake(root)
         self._schemas = schemas or {}
 
@@ -62,12 +64,14 @@ class LakeIOManager(dg.UPathIOManager):
     ) -> None:
         asset = "/".join(context.asset_key.path)
         schema = self._schemas.get(asset)
+        target = place(str(path))
         if not isinstance(obj, TableStream):
-            write_parquet_atomic(Path(str(path)), as_arrow(obj, schema, asset))
-            return
-        if schema is not None and not obj.schema.equals(schema):
+            digest = write_parquet_atomic(target, as_arrow(obj, schema, asset))
+        elif schema is not None and not obj.schema.equals(schema):
             raise UserError(f"{asset} is streamed in another schema than its own: {obj.schema} for {schema}")
-        write_parquet_stream_atomic(Path(str(path)), obj.schema, obj.tables(asset))
+        else:
+            digest = write_parquet_stream_atomic(target, obj.schema, obj.tables(asset))
+        context.add_output_metadata({**stored_file(target, digest), PEAK_MEMORY: peak_memory_mb()})
 
     def get_metadata(
         self, context: dg.OutputContext, obj: pd.DataFrame | pa.Table | TableStream
@@ -94,7 +98,7 @@ class LakeIOManager(dg.UPathIOManager):
             return _converted(self.load_from_path(context, self._get_path(context)), wanted)
         asset = "/".join(context.asset_key.path)
         paths = self._get_paths_for_partitions(context)
-        missing = [path.stem for path in paths.values() if not Path(str(path)).exists()]
+        missing = [path.stem for path in paths.values() if not place(str(path)).exists()]
         if missing:
             raise MissingMonthsError(asset, sorted(missing), self._lake.root)
         if get_origin(wanted) is dict:

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from fashion_assets.defs.compute import compute
+from fashion_assets.defs.faults import asset
 from fashion_assets.defs.landing import count_landed_posts
-from fashion_assets.defs.metadata import picture, preview
+from fashion_assets.defs.metadata import escaped, picture, preview
 from fashion_assets.defs.partitions import MONTHS
 from fashion_assets.defs.resources import (
     Encoders,
@@ -20,16 +21,18 @@ from fashion_assets.defs.resources import (
     word_scores_path,
     word_vectors_path,
 )
+from fashion_assets.defs.stored_files import stored_file
 from fashion_assets.defs.training_posts import training_posts, training_version
 from fashion_assets.settings import Settings
 from fashion_assets.storage.months import month_of_key
+from fashion_assets.tfashion.model import WEIGHTS
 
 if TYPE_CHECKING:
     from fashion_assets.encoders.cbow import CbowModel
     from fashion_assets.keywords.streaming import KeywordTally, WordScores
 
 
-@dg.asset(deps=["cleaned_posts"], group_name="keywords", kinds={"gensim"})
+@asset(deps=["cleaned_posts"], group_name="keywords", kinds={"gensim"})
 def word_vectors(
     settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[LakeReader]
 ) -> dg.MaterializeResult:
@@ -54,12 +57,13 @@ def word_vectors(
             "dimension": model.vectors.shape[1],
             "months": f"{months[0]} to {months[-1]}" if months else "none",
             "path": dg.MetadataValue.path(word_vectors_path(settings)),
+            **stored_file(word_vectors_path(settings)),
             "nearest_words": dg.MetadataValue.md(_neighbour_table(model)),
         },
     )
 
 
-@dg.asset(deps=["cleaned_posts"], group_name="keywords", kinds={"parquet"})
+@asset(deps=["cleaned_posts"], group_name="keywords", kinds={"parquet"})
 def keyword_training_words(
     settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[LakeReader]
 ) -> dg.MaterializeResult:
@@ -103,7 +107,7 @@ def keyword_training_words(
     )
 
 
-@dg.asset(
+@asset(
     deps=["word_vectors", "cleaned_posts"],
     group_name="keywords",
     kinds={"pytorch"},
@@ -150,12 +154,13 @@ def tfashion_model(
             **{f"f1_{name}": text for name, text in judged.items()},
             **reference,
             "path": dg.MetadataValue.path(tfashion_path(settings)),
+            **stored_file(tfashion_path(settings) / WEIGHTS),
             **picture(epoch_chart_png(epochs, f"training of the {trained.model.head.name} head")),
         },
     )
 
 
-@dg.asset(
+@asset(
     partitions_def=MONTHS,
     group_name="keywords",
     kinds={"parquet"},
@@ -214,7 +219,7 @@ def _told(tally: "KeywordTally", scores: "WordScores") -> dict[str, object]:
     }
 
 
-@dg.asset(deps=["cleaned_posts"], group_name="keywords", kinds={"parquet"})
+@asset(deps=["cleaned_posts"], group_name="keywords", kinds={"parquet"})
 def new_words(
     settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[LakeReader]
 ) -> dg.MaterializeResult:
@@ -260,5 +265,5 @@ def _neighbour_table(model: "CbowModel", words: int = 10, neighbours: int = 5) -
     for index in np.argsort(-model.counts, kind="stable")[:words]:
         nearest = np.argsort(-(unit @ unit[index]), kind="stable")
         near = [model.words[other] for other in nearest if other != index][:neighbours]
-        rows.append(f"| {model.words[index]} | {', '.join(near)} |")
+        rows.append(f"| {escaped(model.words[index])} | {escaped(', '.join(near))} |")
     return "\n".join(["| word | nearest |", "| --- | --- |", *rows])

@@ -8,6 +8,7 @@ import dagster as dg
 import pandas as pd
 
 from fashion_assets.defs.compute import compute
+from fashion_assets.defs.faults import asset
 from fashion_assets.defs.metadata import picture, preview
 from fashion_assets.defs.partitions import MONTHS
 from fashion_assets.settings import Settings
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from fashion_assets.media.segmentation import Segmenter
 
 
-@dg.asset(partitions_def=MONTHS, group_name="media", kinds={"parquet"}, deps=["raw_posts"])
+@asset(partitions_def=MONTHS, group_name="media", kinds={"parquet"}, deps=["raw_posts"])
 def post_images(
     context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], cleaned_posts: pd.DataFrame
 ) -> dg.MaterializeResult:
@@ -52,7 +53,7 @@ def post_images(
     )
 
 
-@dg.asset(
+@asset(
     partitions_def=MONTHS, group_name="media", kinds={"parquet", "opencv"}, **compute(Settings(), "segmenter")
 )
 def garment_images(

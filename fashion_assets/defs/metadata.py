@@ -34,8 +34,11 @@ def _cell(value: Any) -> str:
         return ""
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     text = " ".join(text.split())
-    if len(text) > CELL_LENGTH:
-        text = f"{text[: CELL_LENGTH - 1]}…"
+    return escaped(f"{text[: CELL_LENGTH - 1]}…" if len(text) > CELL_LENGTH else text)
+
+
+def escaped(text: str) -> str:
+    """``text`` as Markdown in which it is only text: no table cell, link, picture, code or HTML of its own."""
     for character, entity in (
         ("&", "&amp;"),
         ("<", "&lt;"),

@@ -3,26 +3,28 @@
 Belongs here: reading the asset graph and the event log. Does not belong here: running anything
 (``runner``).
 
-An asset partition is made anew when it was never made, when its file is gone, when its code version (version
+An asset partition is made anew when it was never made, when its file is gone or damaged, when its code version (version
 of the code and the settings it depends on) is another, when what it is made of was made after it, or when
 that is about to be made anew. Pinned assets are made only when missing, or when what they trigger on changes.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import dagster as dg
 
 from fashion_assets.defs.partitions import MONTHS, REPORT_MONTHS
+from fashion_assets.defs.records import Record, newest_records
 from fashion_assets.defs.resources import style_model_path, tfashion_path, word_vectors_path
+from fashion_assets.defs.stored_files import is_as_stored
 from fashion_assets.settings import Settings
-from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.lake import Lake
 from fashion_assets.storage.months import key_of_month, month_of_key, shift_month
+from fashion_assets.storage.places import Place, Stamp
 from fashion_assets.styles.experiments.variants import REFERENCE_VARIANTS
 from fashion_assets.tfashion.model import WEIGHTS
 
@@ -38,6 +40,9 @@ PINNED: Mapping[str, frozenset[str]] = {
 #: Months before its own that an asset also reads (through the lake, not as Dagster edges): a change in one of
 #: them makes it stale. The report charts the shares of the year before it.
 LOOKS_BACK: Mapping[tuple[str, str], int] = {("monthly_style_report", "style_profiles"): REPORT_MONTHS - 1}
+
+#: Closing a month is a decision: it is planned where it is asked for by its name, and by no reach or plain run.
+DECISIONS = frozenset({"closed_month"})
 
 #: What is learned from the posts is learned anew once the corpus has grown by this factor: below it the vocabulary
 #: that a retraining would add is covered by the character n-grams.
@@ -66,16 +71,6 @@ class Batch(NamedTuple):
 
     assets: tuple[str, ...]
     partition: str | None
-
-
-@dataclass(frozen=True)
-class Record:
-    """The newest materialisation of a node."""
-
-    storage_id: int
-    code_version: str | None
-    data_version: str | None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Planner:
@@ -110,13 +105,17 @@ class Planner:
             for name, node in self._nodes.items()
         }
         self._records: dict[str, dict[str | None, Record]] = {}
+        #: Stamps of the stored tables, by one look at each asset's folder: in a bucket each look is a request.
+        self._stored: dict[str, dict[str, Stamp]] = {}
+        #: Files that were found to be other than what was stored.
+        self.damaged: dict[Node, Place] = {}
         self._absent = self._without_input()
 
     def _without_input(self) -> set[str]:
         """Assets that cannot be made because a file that they begin with has not been delivered."""
         absent = {
             asset
-            for asset in ("products", "quarantined_products", "category_projection")
+            for asset in ("products", "quarantined_products", "category_projection", "projected_products")
             if asset not in self._sources
         }
         if "products" in absent:
@@ -139,6 +138,10 @@ class Planner:
         if definition is None:
             return [None]
         return list(self._month_keys) if definition == MONTHS else list(definition.get_partition_keys())
+
+    def can_be_made(self, asset: str) -> bool:
+        """Whether what ``asset`` begins with has been delivered."""
+        return asset not in self._absent
 
     def is_monthly(self, asset: str) -> bool:
         return bool(self._nodes[asset].partitions_def == MONTHS)
@@ -167,44 +170,17 @@ class Planner:
     def records(self, asset: str) -> dict[str | None, Record]:
         """The newest materialisation of each partition of ``asset``."""
         if asset not in self._records:
-            self._records[asset] = self._fetch(asset)
+            partitioned = self._nodes[asset].partitions_def is not None
+            self._records[asset] = newest_records(self._instance, asset, partitioned=partitioned)
         return self._records[asset]
-
-    def _fetch(self, asset: str) -> dict[str | None, Record]:
-        key = dg.AssetKey(asset)
-        if self._nodes[asset].partitions_def is None:
-            event = self._instance.get_latest_materialization_event(key)
-            found = self._instance.fetch_materializations(key, limit=1).records if event else []
-        else:
-            ids = self._instance.get_latest_storage_id_by_partition(
-                key, dg.DagsterEventType.ASSET_MATERIALIZATION
-            )
-            if not ids:
-                return {}
-            wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=list(ids.values()))
-            found = self._instance.fetch_materializations(wanted, limit=len(ids)).records
-        records: dict[str | None, Record] = {}
-        for entry in found:
-            made = entry.asset_materialization
-            if made is None:
-                continue
-            tags = made.tags or {}
-            records[made.partition] = Record(
-                entry.storage_id,
-                tags.get("dagster/code_version"),
-                tags.get("dagster/data_version"),
-                {name: value.value for name, value in made.metadata.items()},
-            )
-        return records
 
     def reason(self, node: Node) -> str | None:
         """Why ``node`` itself must be made, or None if it is as its inputs are."""
         record = self.records(node.asset).get(node.partition)
         if record is None:
             return "missing"
-        path = self.file_of(node)
-        if path is not None and not path.exists():
-            return f"{path.name} is gone"
+        if (fault := self._fault(node, record)) is not None:
+            return fault
         if record.code_version != self._nodes[node.asset].code_version:
             return "code or settings changed"
         source = self._sources.get(node.asset if node.partition is None else f"{node.asset}/{node.partition}")
@@ -224,42 +200,107 @@ class Planner:
         grown = self._landed_posts > trained_on and self._landed_posts >= CORPUS_GROWTH * trained_on
         return "the corpus has doubled" if grown else None
 
-    def file_of(self, node: Node) -> Any:
-        """The file that a node is, where it is one."""
+    def _fault(self, node: Node, record: Record) -> str | None:
+        """What is wrong of the file that the node is, if it is one: it is gone, or not what was stored."""
+        path: Place | None = self.file_of(node)
+        if path is not None:
+            stamp = Stamp.of(path)
+        elif "path" in record.metadata:  # the I/O manager's note of where it wrote a table
+            if node.asset not in self._stored:
+                self._stored[node.asset] = self._lake.stamps(node.asset)
+            path = self._lake.path(node.asset, node.partition)
+            stamp = self._stored[node.asset].get(path.stem)
+        else:
+            return None
+        if stamp is None:
+            return f"{path.name} is gone"
+        if is_as_stored(path, stamp, record.metadata):
+            return None
+        self.damaged[node] = path
+        return f"{path.name} is not what was stored"
+
+    def file_of(self, node: Node) -> Path | None:
+        """The file outside of the lake that a node is."""
         if node.asset == "word_vectors":
             return word_vectors_path(self._settings)
         if node.asset == "tfashion_model":
             return tfashion_path(self._settings) / WEIGHTS
         if node.asset == "style_model":
             return style_model_path(self._settings, month_of_key(str(node.partition)))
-        if node.asset == "warehouse":
-            return self._settings.warehouse
-        path = self._lake.path(node.asset, node.partition)
-        return path if path.parent.exists() else None
+        return self._settings.warehouse if node.asset == "warehouse" else None
 
     def plan(
         self, selected: set[str] | None = None, months: list[str] | None = None, *, force: bool = False
     ) -> list[Node]:
-        """What to make, upstream first, months oldest first; only ``selected`` assets and ``months``."""
+        """What to make, upstream first, months oldest first; only ``selected`` assets and ``months``.
+
+        Other months are in it where what is learned once would come out different without them (``_learned_from``), so
+        that months made one by one in any order end as all at once.
+        """
         if selected is not None:
             selected = {sibling for asset in selected for sibling in self._together[asset]}
-        wanted_keys = None if months is None else {key_of_month(month) for month in months}
+        wanted = set(self._month_keys) if months is None else {key_of_month(month) for month in months}
+        planned = self._plan(selected, wanted, {}, force=force)
+        if months is not None and (more := self._learned_from(planned)):
+            planned = self._plan(selected, wanted, more, force=force)
+        return list(planned)
+
+    def _plan(
+        self, selected: set[str] | None, wanted: set[str], more: Mapping[str, set[str]], *, force: bool
+    ) -> dict[Node, None]:
+        """The plan over the month keys ``wanted``, and of each asset over those that ``more`` gives it besides."""
         planned: dict[Node, None] = {}
         for asset in self.order:
-            if (asset in self._absent) if selected is None else (asset not in selected):
+            unwanted = asset in self._absent | DECISIONS if selected is None else asset not in selected
+            if unwanted:
                 continue
             usual = PLANNED_PARTITIONS.get(asset)
             if selected is not None and not selected & self._parents(asset).keys():
                 usual = None  # asked for by name
             for partition in self.partitions(asset):
-                if self.is_monthly(asset) and wanted_keys is not None and partition not in wanted_keys:
+                asked = not self.is_monthly(asset) or partition in wanted
+                if not asked and partition not in more.get(asset, ()):
                     continue
                 if usual is not None and partition not in usual:
                     continue
                 together = [Node(sibling, partition) for sibling in self._together[asset]]
-                if force or any(self.reason(node) or self._follows(node, planned) for node in together):
+                if (force and asked) or any(
+                    self.reason(node) or self._follows(node, planned) for node in together
+                ):
                     planned[Node(asset, partition)] = None
-        return list(planned)
+        return planned
+
+    def _learned_from(self, planned: Mapping[Node, None]) -> dict[str, set[str]]:
+        """Asset -> the month keys that it is needed of, because something learned once in the plan rests on them.
+
+        Word vectors and training words are learned from every month that has landed. The styles of a month go on from
+        those of the months before; fitted without them, they would stay so.
+        """
+        more: dict[str, set[str]] = {}
+
+        def need(asset: str, keys: set[str]) -> None:
+            if keys:
+                for above in (asset, *self._monthly_ancestors(asset)):
+                    for name in self._together[above]:
+                        more[name] = more.get(name, set()) | keys
+
+        if any(node.asset in GROWS_WITH_CORPUS for node in planned):
+            need("cleaned_posts", set(self._month_keys) - self.records("cleaned_posts").keys())
+        fitted = [str(node.partition) for node in planned if node.asset == "style_model"]
+        if fitted:
+            before = {key for key in self._month_keys if key < max(fitted)}
+            need("style_model", before - self.records("style_model").keys())
+        return more
+
+    def _monthly_ancestors(self, asset: str) -> set[str]:
+        found: set[str] = set()
+        waiting = [asset]
+        while waiting:
+            for parent in self._parents(waiting.pop()):
+                if parent not in found and self.is_monthly(parent):
+                    found.add(parent)
+                    waiting.append(parent)
+        return found
 
     def _follows(self, node: Node, planned: Mapping[Node, None]) -> bool:
         triggers = PINNED.get(node.asset)
@@ -277,7 +318,8 @@ class Planner:
     def batches(self, nodes: Iterable[Node]) -> list[Batch]:
         """Runs in order: a stage ends where months give way to a whole or to other partitions, and back.
 
-        Within a stage each month is one run, oldest first, so that models of the month before are there.
+        Within a stage each month is one run, oldest first, so that models of the month before are there. Reports are
+        a stage of their own after the months that they look back on, newest first: people wait for the newest.
         """
         stage: dict[str, int] = {}
         for asset in self.order:
@@ -294,35 +336,14 @@ class Planner:
         for node in nodes:
             group = (stage[node.asset], self._kind(node.asset), node.partition or "")
             grouped.setdefault(group, []).append(node.asset)
-        return [
-            Batch(tuple(assets), partition or None) for (_, _, partition), assets in sorted(grouped.items())
-        ]
+        batches: list[Batch] = []
+        for (_, kind), groups in groupby(sorted(grouped), key=lambda group: group[:2]):
+            ordered = sorted(groups, reverse=kind == "report")
+            batches += [Batch(tuple(grouped[group]), group[2] or None) for group in ordered]
+        return batches
 
     def _kind(self, asset: str) -> str:
         definition = self._nodes[asset].partitions_def
+        if any(asset == reader for reader, _ in LOOKS_BACK):
+            return "report"
         return "whole" if definition is None else "month" if definition == MONTHS else "static"
-
-
-#: ``name``, ``+name``, ``name+``, ``2+name``: Dagster wants ``key:"name"`` there.
-_NAME_WITH_REACH = re.compile(r"(\d*\+)?([A-Za-z_]\w*)(\+\d*)?")
-
-
-def resolve_selection(graph: Any, text: str) -> set[str]:
-    """The assets that a list of names and selections in Dagster's syntax names, separated by commas.
-
-    ``+name`` is the asset with all above it, ``name+`` with all below. Raises UserError for what is unknown.
-    """
-    known = {key.to_user_string() for key in graph.toposorted_asset_keys}
-    found: set[str] = set()
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        reach = _NAME_WITH_REACH.fullmatch(part)
-        if reach and reach[2] not in known:
-            raise UserError(f"there is no asset {reach[2]!r}; the assets are {', '.join(sorted(known))}")
-        selection = f'{reach[1] or ""}key:"{reach[2]}"{reach[3] or ""}' if reach else part
-        try:
-            found |= {key.to_user_string() for key in dg.AssetSelection.from_string(selection).resolve(graph)}
-        except Exception as fault:  # dagster raises several kinds for a selection that does not parse
-            raise UserError(f"the selection {part!r} cannot be read: {str(fault).splitlines()[0]}") from fault
-    if not found:
-        raise UserError(f"no asset matches {text!r}; the assets are {', '.join(sorted(known))}")
-    return found

@@ -1,24 +1,26 @@
-"""Group ``products``: cards in, vectors, one head per attribute, predictions, projection on another taxonomy."""
+"""Group ``products``, first half: cards in, what they are like, their split and their vectors.
+
+Heads, predictions and projection are in ``product_models``.
+"""
 
 import hashlib
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import dagster as dg
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from fashion_assets.defs.compute import compute
-from fashion_assets.defs.metadata import picture, preview
-from fashion_assets.defs.partitions import ATTRIBUTES
-from fashion_assets.defs.resources import Encoders
+from fashion_assets.defs.faults import asset, multi_asset
+from fashion_assets.defs.landing import PLATFORM_ZONE
+from fashion_assets.defs.metadata import escaped, picture, preview
+from fashion_assets.defs.resources import Encoders, LakeReader, product_word_encoder
 from fashion_assets.settings import Settings
 from fashion_assets.storage.errors import UserError
-
-if TYPE_CHECKING:
-    from fashion_assets.products.vectors import ProductVectors
+from fashion_assets.storage.files import write_text_atomic
 
 
 def files_version(folder: Path) -> str:
@@ -28,7 +30,7 @@ def files_version(folder: Path) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-@dg.multi_asset(
+@multi_asset(
     outs={
         "products": dg.AssetOut(
             description="Cleaned product cards, one row each, with their labels.", kinds={"parquet"}
@@ -39,30 +41,38 @@ def files_version(folder: Path) -> str:
     },
     group_name="products",
 )
-def clean_cards(settings: dg.ResourceParam[Settings]) -> Iterator[dg.Output[pd.DataFrame]]:
+def clean_cards(
+    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
+) -> Iterator[dg.Output[Any]]:
     """Read and clean the product cards and pictures in ``incoming/products``."""
-    from fashion_assets.products.cards import clean_products, label_columns_of, read_product_cards
-    from fashion_assets.products.pictures import open_product_images
+    from fashion_assets.products.cards import label_columns_of
+    from fashion_assets.products.intake import take_in_products
+    from fashion_assets.products.schemas import products_schema
     from fashion_assets.reports.charts import bar_chart_png
 
     if not settings.product_files.is_dir():
         raise UserError(
             f"there are no product cards: put CSV or Parquet cards and images/ into {settings.product_files}"
         )
-    cards = read_product_cards(settings.product_files)
-    with open_product_images(settings.product_files) as images:
-        kept, refused = clean_products(cards, images)
-        unnamed = len(images.unnamed(cards["id"].dropna().astype(str)))
+    intake = take_in_products(settings.product_files)
+    for sentence in intake.sentences():
+        context.log.info(sentence)
+    kept, refused = intake.products, intake.quarantined
     filled = {name: int(kept[name].notna().sum()) for name in label_columns_of(kept)}
     version = dg.DataVersion(files_version(settings.product_files))
+    # A column in which no card has anything would be stored without a type.
+    table = pa.Table.from_pandas(kept, schema=products_schema(label_columns_of(kept)), preserve_index=False)
     yield dg.Output(
-        kept,
+        table,
         output_name="products",
         data_version=version,
         metadata={
-            "cards": len(cards),
+            "cards": intake.arrived,
             "kept": len(kept),
-            "pictures_without_card": unnamed,
+            "pictures_without_card": len(intake.unnamed_pictures),
+            "said": dg.MetadataValue.md(
+                "\n".join(f"- {escaped(sentence)}" for sentence in intake.sentences())
+            ),
             "preview": preview(kept, ["id", "title", *filled]),
             **picture(
                 bar_chart_png(list(filled), list(filled.values()), title="labelled products by attribute")
@@ -77,7 +87,56 @@ def clean_cards(settings: dg.ResourceParam[Settings]) -> Iterator[dg.Output[pd.D
     )
 
 
-@dg.asset(
+@asset(group_name="products", kinds={"html"}, deps=["products", "quarantined_products"])
+def product_eda(
+    settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[LakeReader]
+) -> dg.MaterializeResult:
+    """A page on the products before anything is learned: classes, fields and their use, texts, pictures, families."""
+    from fashion_assets.products.statistics import product_statistics
+    from fashion_assets.reports.product_eda import render_product_eda
+
+    products, refused = lake.frame("products"), lake.frame("quarantined_products")
+    path = settings.reports / "product_eda.html"
+    write_text_atomic(path, render_product_eda(products, refused, datetime.now(PLATFORM_ZONE)))
+    found = product_statistics(products)
+    return dg.MaterializeResult(
+        metadata={
+            "report": dg.MetadataValue.path(path),
+            "dagster/row_count": found.n,
+            "families": len(found.family_sizes),
+            "without_picture": found.without_picture,
+            "attributes": preview(found.attributes.round(3), rows=20),
+            "fields": preview(found.fields.round(3), rows=20),
+        }
+    )
+
+
+@asset(group_name="products", kinds={"parquet"})
+def product_split(settings: dg.ResourceParam[Settings], products: pd.DataFrame) -> dg.MaterializeResult:
+    """Family and part (train, validation, test) of each product; whole families, stratified over all labels."""
+    from fashion_assets.products.families import families_of
+    from fashion_assets.products.splits import split_arrow, split_table
+
+    note = ""
+    try:
+        table = split_table(products, seed=settings.random_seed)
+    except UserError as fault:
+        # Too few families to judge anything: they are kept to learn from, and the heads say so.
+        note = str(fault)
+        ids = products["id"].astype(str)
+        table = pd.DataFrame({"id": ids, "family": families_of(products), "split": "train"})
+    counts = table["split"].value_counts()
+    return dg.MaterializeResult(
+        value=split_arrow(table),
+        metadata={
+            **{str(part): int(count) for part, count in counts.items()},
+            "families": int(table["family"].nunique()),
+            "note": note,
+        },
+    )
+
+
+@asset(
     group_name="products",
     kinds={"parquet"},
     deps=["word_vectors"],
@@ -86,7 +145,7 @@ def clean_cards(settings: dg.ResourceParam[Settings]) -> Iterator[dg.Output[pd.D
 def product_embeddings(
     settings: dg.ResourceParam[Settings], encoders: dg.ResourceParam[Encoders], products: pd.DataFrame
 ) -> dg.MaterializeResult:
-    """Picture and text vector of each product side by side, each block of length 1."""
+    """Vectors of each product in blocks: picture, text, and averaged word vectors of shop and characteristics."""
     from fashion_assets.encoders.cache import EmbeddingCache
     from fashion_assets.products.embedding import embed_products
 
@@ -94,7 +153,8 @@ def product_embeddings(
         products,
         settings.product_files,
         text_encoder=encoders.text,
-        image_encoder=encoders.image,
+        image_encoders=[encoders.image],
+        word_encoder=product_word_encoder(settings, encoders),
         cache=EmbeddingCache(settings.embedding_cache),
     )
     vectors = embedded.vectors
@@ -103,133 +163,10 @@ def product_embeddings(
         metadata={
             "model_id": vectors.model_id,
             "dimension": vectors.matrix.shape[1],
+            "blocks": {name: columns.stop - columns.start for name, columns in vectors.blocks.items()},
             "new": embedded.new,
             "reused": embedded.reused,
-            "without_picture": int((~vectors.has_image).sum()),
-            "unreadable_pictures": embedded.unreadable,
+            "without_picture": int((~vectors.has("image")).sum()),
+            "unreadable_pictures": len(embedded.unreadable),
         },
     )
-
-
-@dg.asset(partitions_def=ATTRIBUTES, group_name="products", kinds={"scikitlearn"})
-def attribute_classifiers(
-    context: dg.AssetExecutionContext,
-    settings: dg.ResourceParam[Settings],
-    products: pd.DataFrame,
-    product_embeddings: pa.Table,
-) -> dg.MaterializeResult:
-    """One head per attribute, judged on product families that it has not seen; the random split stands beside it."""
-    from fashion_assets.products.training import train_attribute
-    from fashion_assets.products.vectors import ProductVectors
-    from fashion_assets.reports.charts import bar_chart_png
-
-    attribute = context.partition_key
-    trained = train_attribute(
-        attribute, products, ProductVectors.from_table(product_embeddings), seed=settings.random_seed
-    )
-    trained.head.save(head_path(settings, attribute))
-    classes = trained.metrics.per_class.head(20)
-    return dg.MaterializeResult(
-        value=trained.splits,
-        metadata={
-            "accuracy": trained.metrics.accuracy.value,
-            "macro_f1": trained.metrics.macro_f1.value,
-            "macro_f1_interval": f"{trained.metrics.macro_f1.low:.3f} to {trained.metrics.macro_f1.high:.3f}",
-            "test_products": trained.metrics.n_items,
-            "classes": len(trained.head.classes_),
-            "splits": preview(trained.splits),
-            "path": dg.MetadataValue.path(head_path(settings, attribute)),
-            **picture(
-                bar_chart_png(
-                    classes["label"].tolist(), classes["f1"].tolist(), title="F1 by class, unseen families"
-                )
-            ),
-        },
-    )
-
-
-def head_path(settings: Settings, attribute: str) -> Path:
-    """Where the trained head of ``attribute`` lies."""
-    return settings.models / "attribute_classifiers" / attribute
-
-
-@dg.asset(deps=[attribute_classifiers], group_name="products", kinds={"parquet"})
-def product_predictions(
-    settings: dg.ResourceParam[Settings], products: pd.DataFrame, product_embeddings: pa.Table
-) -> dg.MaterializeResult:
-    """Each attribute of each product with confidence; below the threshold the head abstains."""
-    from fashion_assets.products.heads import AttributeHead
-    from fashion_assets.products.predict import predict_products
-    from fashion_assets.products.vectors import ProductVectors
-
-    heads = [AttributeHead.load(head_path(settings, name)) for name in settings.attributes]
-    predictions = predict_products(heads, products, ProductVectors.from_table(product_embeddings))
-    return dg.MaterializeResult(
-        value=predictions,
-        metadata={
-            "products": len(products),
-            "attributes": ", ".join(settings.attributes),
-            "share_abstained": float(predictions["abstained"].mean()) if len(predictions) else 0.0,
-            "preview": preview(predictions, rows=10),
-        },
-    )
-
-
-@dg.asset(
-    deps=[attribute_classifiers],
-    group_name="products",
-    kinds={"parquet"},
-    **compute(Settings(), "text_encoder", "image_encoder"),
-)
-def category_projection(
-    settings: dg.ResourceParam[Settings],
-    encoders: dg.ResourceParam[Encoders],
-    products: pd.DataFrame,
-    product_embeddings: pa.Table,
-) -> dg.MaterializeResult:
-    """The own category nearest to each category of another shop (smallest Kullback-Leibler divergence).
-
-    The other shop's cards, with their ``category`` column, lie in ``incoming/taxonomy``.
-    """
-    from fashion_assets.products.cards import clean_products, read_product_cards
-    from fashion_assets.products.heads import AttributeHead
-    from fashion_assets.products.pictures import open_product_images
-    from fashion_assets.products.projection import project_categories
-    from fashion_assets.products.vectors import ProductVectors as Vectors
-
-    if not settings.taxonomy_files.is_dir():
-        raise UserError(
-            f"there is no other taxonomy: put cards with id, title and category into {settings.taxonomy_files}"
-        )
-    head = AttributeHead.load(head_path(settings, settings.attributes[0]))
-    own = Vectors.from_table(product_embeddings)
-    with open_product_images(settings.taxonomy_files) as images:
-        foreign, _ = clean_products(read_product_cards(settings.taxonomy_files, ["category"]), images)
-    vectors = _embed_foreign(settings, encoders, foreign)
-    known = products[products["label_category"].notna()]
-    named = foreign[foreign["label_category"].notna()]
-    table = project_categories(
-        head.predict_proba(own.rows(known["id"].astype(str).tolist()), model_id=own.model_id),
-        known["label_category"].tolist(),
-        head.predict_proba(vectors.rows(named["id"].astype(str).tolist()), model_id=vectors.model_id),
-        named["label_category"].tolist(),
-        [str(name) for name in np.asarray(head.classes_)],
-    )
-    return dg.MaterializeResult(
-        value=table,
-        data_version=dg.DataVersion(files_version(settings.taxonomy_files)),
-        metadata={"categories": len(table), "preview": preview(table, rows=20)},
-    )
-
-
-def _embed_foreign(settings: Settings, encoders: Encoders, foreign: pd.DataFrame) -> "ProductVectors":
-    from fashion_assets.encoders.cache import EmbeddingCache
-    from fashion_assets.products.embedding import embed_products
-
-    return embed_products(
-        foreign,
-        settings.taxonomy_files,
-        text_encoder=encoders.text,
-        image_encoder=encoders.image,
-        cache=EmbeddingCache(settings.embedding_cache),
-    ).vectors

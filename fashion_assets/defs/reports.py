@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from fashion_assets.defs.closing import closing_record
+from fashion_assets.defs.faults import asset
 from fashion_assets.defs.landing import PLATFORM_ZONE
 from fashion_assets.defs.metadata import picture
 from fashion_assets.defs.partitions import MONTHS, REPORT_MONTHS
@@ -28,11 +30,11 @@ _TABLES = (
 )
 
 
-@dg.asset(
+@asset(
     partitions_def=MONTHS,
     group_name="reports",
     kinds={"html"},
-    deps=[*_TABLES, "style_model", "text_embeddings", "image_embeddings"],
+    deps=[*_TABLES, "style_model", "text_embeddings", "image_embeddings", "closed_month"],
 )
 def monthly_style_report(
     context: dg.AssetExecutionContext,
@@ -40,6 +42,7 @@ def monthly_style_report(
     lake: dg.ResourceParam[LakeReader],
 ) -> dg.MaterializeResult:
     """A self-contained HTML page of the month's styles, and its montage as PNG: 5 styles x 10 pictures."""
+    from fashion_assets.reports.closing import closing_sentence
     from fashion_assets.reports.gather import gather_monthly_report, montage_rows
     from fashion_assets.reports.montage import montage_png
     from fashion_assets.reports.monthly import render_monthly_report
@@ -64,6 +67,7 @@ def monthly_style_report(
         provenance={name: file_digest(lake.lake.path(name, month))[:16] for name in _TABLES},
         lineage=lineage,
         blank_faces=settings.blank_faces,
+        closing=closing_sentence(closing_record(lake, month), lake.lake.row_count("cleaned_posts", month)),
     )
     folder = settings.reports / month
     montage = montage_png(montage_rows(data))
@@ -112,13 +116,13 @@ def _reason(model: StyleModel) -> str:
 def _model_ids(settings: Settings, lake: LakeReader, month: str) -> dict[str, str]:
     """The encoders that the month's vectors were really made by, not those that are configured by now."""
     ids = {}
-    for asset, purpose in (("text_embeddings", "text"), ("image_embeddings", "pictures")):
-        models = lake.lake.read(asset, month, columns=["model_id"])["model_id"].unique().to_pylist()
+    for table, purpose in (("text_embeddings", "text"), ("image_embeddings", "pictures")):
+        models = lake.lake.read(table, month, columns=["model_id"])["model_id"].unique().to_pylist()
         ids[purpose] = ", ".join(models) or "none (no row this month)"
     return {**ids, "segmenter": settings.segmenter, "tokenizer": settings.tokenizer}
 
 
-@dg.asset(
+@asset(
     group_name="reports",
     kinds={"html"},
     deps=[

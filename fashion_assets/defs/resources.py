@@ -67,6 +67,10 @@ class Encoders:
         except UserError as fault:
             raise UserError(f"FASHION_TEXT_ENCODER={self._settings.text_encoder}: {fault}") from fault
 
+    def named(self, spec: str) -> Encoder:
+        """Another encoder than the two that the settings name."""
+        return self._load(spec)
+
     @property
     def words(self) -> WordVectors:
         """The text encoder for single words, each encoded once ever."""
@@ -136,6 +140,16 @@ def load_tfashion(settings: Settings, vectors: WordVectors) -> KeywordScorer:
 
     model = TfashionModel.load(tfashion_path(settings), vectors)
     return UserTermScorer(model, read_user_dictionary(user_dictionary_path(settings)).terms)
+
+
+def product_model_path(settings: Settings) -> Path:
+    """The product model of the data root: heads of ``attribute_classifiers``, sealed by ``product_predictions``."""
+    return settings.models / "products"
+
+
+def product_word_encoder(settings: Settings, encoders: Encoders) -> Encoder | None:
+    """What reads shop names and keys of characteristics; None where ``product_word_vectors`` is empty."""
+    return encoders.named(settings.product_word_vectors) if settings.product_word_vectors else None
 
 
 def style_model_path(settings: Settings, month: str) -> Path:

@@ -17,32 +17,51 @@ import dagster as dg
 
 from fashion_assets.defs.compute import limit_pools
 from fashion_assets.defs.landing import count_landed_posts, land
-from fashion_assets.defs.planning import Batch, Planner, resolve_selection
+from fashion_assets.defs.planning import Batch, Planner
 from fashion_assets.defs.resources import user_dictionary_path
+from fashion_assets.defs.run_lock import one_run_at_a_time
+from fashion_assets.defs.run_summaries import record_summaries
+from fashion_assets.defs.run_tags import HOST, IN_ORDER, PID, tags_of_this_process
+from fashion_assets.defs.selection import resolve_selection
+from fashion_assets.defs.step_errors import sentence_of
 from fashion_assets.defs.training_posts import training_version
 from fashion_assets.settings import Settings
 from fashion_assets.storage.errors import UserError
-from fashion_assets.storage.files import write_text_atomic
+from fashion_assets.storage.files import file_digest, write_text_atomic
 from fashion_assets.storage.months import key_of_month, month_of_key, parse_months
 
 if TYPE_CHECKING:
     from fashion_assets.posts.landing import LandingResult
 
 #: Written once into a new run-history folder. One step at a time per pool, since DuckDB has one writer; how many
-#: of pool gpu is FASHION_GPU_POOL (``limit_pools``).
-DAGSTER_YAML = """\
+#: of pool gpu is FASHION_GPU_POOL (``limit_pools``). Runs that go on from month to month take turns (``IN_ORDER``).
+#: Step faults are retried by the assets' own policy; a run is started again only where its process or host died.
+DAGSTER_YAML = f"""\
 telemetry:
   enabled: false
 nux:
   enabled: false
 concurrency:
+  runs:
+    max_concurrent_runs: 2
+    tag_concurrency_limits:
+      - key: {IN_ORDER}
+        limit: 1
   pools:
     granularity: op
     default_limit: 1
 run_monitoring:
   enabled: true
+  start_timeout_seconds: 300
+  poll_interval_seconds: 30
   free_slots_after_run_end_seconds: 60
+run_retries:
+  enabled: true
+  max_retries: 2
+  retry_on_asset_or_op_failure: false
 """
+#: SHA-256 of what earlier versions wrote; such a file is nobody's own and is replaced.
+_EARLIER_YAML = frozenset({"a563b94fdbbbea33b7709f9d6a3db945f5a5f0236b607cec2f4228f1aa29a096"})
 
 
 @dataclass
@@ -78,10 +97,10 @@ def prepare_dagster_home(settings: Settings) -> None:
 
 
 def write_dagster_home(settings: Settings) -> None:
-    """Make the folder with its ``dagster.yaml``, unless it is there."""
+    """Make the folder with its ``dagster.yaml``, unless there is one that is not just an earlier version's."""
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
     config = settings.dagster_home / "dagster.yaml"
-    if not config.exists():
+    if not config.exists() or file_digest(config) in _EARLIER_YAML:
         write_text_atomic(config, DAGSTER_YAML)
 
 
@@ -90,20 +109,25 @@ def close_dead_runs(instance: dg.DagsterInstance) -> int:
 
     Without this a killed run would hold its slot, and the next one would wait for it for ever.
     """
-    host = socket.gethostname()
     open_runs = instance.get_runs(
         dg.RunsFilter(
-            statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING], tags={"fashion/host": host}
+            statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING],
+            tags={HOST: socket.gethostname()},
         )
     )
     closed = 0
     for run in open_runs:
-        if _alive(int(run.tags["fashion/pid"])):
+        if not is_killed(run):
             continue
         instance.report_run_failed(run, "the process of this run is gone; it was killed")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         closed += 1
     return closed
+
+
+def is_killed(run: dg.DagsterRun) -> bool:
+    """Whether an unfinished run of a command line on this host has lost its process."""
+    return run.tags.get(HOST) == socket.gethostname() and not _alive(int(run.tags[PID]))
 
 
 def _alive(pid: int) -> bool:
@@ -126,13 +150,29 @@ def run_pipeline(
     needs_input: bool = True,
     on_plan: Callable[[list[Batch]], None] = lambda batches: None,
     on_batch: Callable[[Batch], None] = lambda batch: None,
+    on_wait: Callable[[str], None] = lambda sentence: None,
 ) -> RunSummary:
     """Land, plan, and make what is missing or stale; a summary of what was done.
 
     ``needs_input``: whether it is a fault that nothing has arrived. ``on_plan`` gets the whole plan before it
-    starts, ``on_batch`` each batch when it is done. Raises UserError with asset, month and reason when a step
+    starts, ``on_batch`` each batch when it is done, ``on_wait`` a sentence if another run of the data root is under
+    way: this one waits for it, and plans when it is done. Raises UserError with asset, month and reason when a step
     fails; what was made before it stays.
     """
+    with one_run_at_a_time(settings, on_wait):
+        return _run_pipeline(defs, settings, months, select, force, needs_input, on_plan, on_batch)
+
+
+def _run_pipeline(
+    defs: dg.Definitions,
+    settings: Settings,
+    months: str | None,
+    select: str | None,
+    force: bool,
+    needs_input: bool,
+    on_plan: Callable[[list[Batch]], None],
+    on_batch: Callable[[Batch], None],
+) -> RunSummary:
     from fashion_assets.posts.landing import landed_months
 
     began = time.monotonic()
@@ -140,7 +180,7 @@ def run_pipeline(
     close_dead_runs(instance)
     landing = land(settings)
     landed = landed_months(settings.lake)
-    if needs_input and not landed and not (settings.incoming / "products").is_dir():
+    if needs_input and not landed and not settings.product_files.is_dir():
         reasons = "; ".join(f"{file.name}: {file.reason}" for file in landing.files if file.reason)
         raise UserError(
             f"nothing could be landed from {settings.incoming}"
@@ -159,7 +199,38 @@ def run_pipeline(
         raise UserError(
             f"no post of {unknown[0]} to {unknown[-1]} has arrived; landed are {', '.join(landed) or 'none'}"
         )
-    graph = defs.resolve_asset_graph()
+    planner, notes = planner_of(defs, instance, settings, landed)
+    selected = resolve_selection(defs.resolve_asset_graph(), select) if select else None
+    nodes = planner.plan(selected, wanted, force=force)
+    batches = planner.batches(nodes)
+    notes += [
+        f"{path} is damaged: its content is not what {node.asset} stored. "
+        + ("It is made again." if node in nodes else "Make it again: fashion-assets run")
+        for node, path in planner.damaged.items()
+    ]
+    if wanted is not None and (others := _months_of(batches) - set(wanted)):
+        notes.append(
+            f"Also made, from the months {', '.join(sorted(others))}: what word vectors and styles are learned from."
+        )
+    summary = RunSummary(landing, nothing_to_do=not batches, notes=notes)
+    on_plan(batches)
+    job = defs.resolve_implicit_global_asset_job_def()
+    try:
+        for batch in batches:
+            _execute(job, instance, batch)
+            summary.made += len(batch.assets)
+            on_batch(batch)
+    finally:
+        record_summaries(instance, settings)
+    summary.months = sorted(_months_of(batches))
+    summary.seconds = time.monotonic() - began
+    return summary
+
+
+def planner_of(
+    defs: dg.Definitions, instance: dg.DagsterInstance, settings: Settings, landed: list[str]
+) -> tuple[Planner, list[str]]:
+    """The planner over what has landed in the months ``landed``, and sentences about what could not be looked at."""
     sources = _source_versions(settings, landed)
     notes = []
     try:
@@ -167,25 +238,16 @@ def run_pipeline(
     except UserError as fault:
         # A month can be made all the same by the classifier that is there.
         notes.append(f"The keyword classifier stays as it is: {fault}")
-    planner = Planner(graph, instance, settings, landed, sources, count_landed_posts(settings))
-    selected = resolve_selection(graph, select) if select else None
-    batches = planner.batches(planner.plan(selected, wanted, force=force))
-    summary = RunSummary(landing, nothing_to_do=not batches, notes=notes)
-    on_plan(batches)
-    job = defs.resolve_implicit_global_asset_job_def()
-    for batch in batches:
-        _execute(job, instance, batch)
-        summary.made += len(batch.assets)
-        on_batch(batch)
-    summary.months = sorted(
-        {
-            month_of_key(batch.partition)
-            for batch in batches
-            if batch.partition and batch.partition[:4].isdigit()
-        }
-    )
-    summary.seconds = time.monotonic() - began
-    return summary
+    graph = defs.resolve_asset_graph()
+    return Planner(graph, instance, settings, landed, sources, count_landed_posts(settings)), notes
+
+
+def _months_of(batches: list[Batch]) -> set[str]:
+    return {
+        month_of_key(batch.partition)
+        for batch in batches
+        if batch.partition and batch.partition[:4].isdigit()
+    }
 
 
 def _source_versions(settings: Settings, landed: list[str]) -> dict[str, str]:
@@ -202,7 +264,8 @@ def _source_versions(settings: Settings, landed: list[str]) -> dict[str, str]:
     if settings.product_files.is_dir():
         versions["products"] = versions["quarantined_products"] = files_version(settings.product_files)
     if settings.taxonomy_files.is_dir():
-        versions["category_projection"] = files_version(settings.taxonomy_files)
+        version = files_version(settings.taxonomy_files)
+        versions["category_projection"] = versions["projected_products"] = version
     return versions
 
 
@@ -212,24 +275,17 @@ def _execute(job: dg.JobDefinition, instance: dg.DagsterInstance, batch: Batch) 
         partition_key=batch.partition,
         instance=instance,
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        tags={"fashion/pid": str(os.getpid()), "fashion/host": socket.gethostname()},
+        tags=tags_of_this_process(),
         raise_on_error=False,
     )
     if result.success:
         return
     for event in result.all_events:
         if event.is_step_failure:
-            error = event.step_failure_data.error
-            # Below Dagster's own wrappers stands what the step raised; its causes say less than its sentence.
-            while (
-                error is not None and error.cause is not None and (error.cls_name or "").startswith("Dagster")
-            ):
-                error = error.cause
             where = f"{event.step_key}{f' of {shown_partition(batch.partition)}' if batch.partition else ''}"
-            message = (
-                error.message.strip().split(": ", 1)[-1] if error is not None else "no reason was recorded"
+            raise StepFailed(
+                f"{where} failed: {sentence_of(event)}", event.step_failure_data.error_display_string
             )
-            raise StepFailed(f"{where} failed: {message}", event.step_failure_data.error_display_string)
     raise StepFailed(f"the run of {', '.join(batch.assets)} failed", "")
 
 

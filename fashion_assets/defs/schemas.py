@@ -10,7 +10,15 @@ import pyarrow as pa
 from fashion_assets.keywords.schemas import FASHION_KEYWORDS, NEW_WORDS
 from fashion_assets.media.schemas import GARMENT_IMAGES, POST_IMAGES
 from fashion_assets.posts.schemas import CLEANED_POSTS, QUARANTINED_POSTS, RAW_POSTS
-from fashion_assets.products.schemas import PRODUCT_PREDICTIONS, QUARANTINED_PRODUCTS
+from fashion_assets.products.schemas import (
+    ATTRIBUTE_FIGURES,
+    CATEGORY_PROJECTION,
+    PRODUCT_PREDICTIONS,
+    PRODUCT_SPLIT,
+    PROJECTED_PRODUCTS,
+    QUARANTINED_PRODUCTS,
+)
+from fashion_assets.reports.closing import CLOSED_MONTH
 from fashion_assets.styles.experiments.table import STYLE_EXPERIMENTS
 from fashion_assets.styles.lineage import STYLE_LINEAGE, STYLE_REGISTRY
 from fashion_assets.styles.schemas import STYLE_CLUSTERS, STYLE_PROFILES
@@ -144,12 +152,32 @@ COLUMNS: dict[str, str] = {
     "log_odds": "Log-odds of the keyword in this month against all others, with the whole corpus as prior",
     "log_odds_z": "log_odds over its standard deviation; from about 2 the keyword marks the month",
     "burst_level": "1 if the month is part of a burst of the keyword (Kleinberg), else 0",
+    "attribute": "Label column of the product cards",
+    "confidence": "Calibrated probability of the label",
+    "abstained": "Whether the confidence is too low to answer; the label is the best guess all the same",
+    "inputs": "What the product was judged by: image+text, image, text or none",
+    "split": "Part of the products: train, validation, test; for figures what they were judged on: families, rows",
+    "n_train": "Labelled products that were learned from",
+    "n_test": "Labelled products that were judged",
+    "n_classes": "Classes among them",
+    "n_frequent": "Classes with 5 products or more among them",
+    "accuracy": "Share of right answers; _low and _high: ends of the 95 % bootstrap interval",
+    "macro_f1": "Mean F1 over all classes of the judged products",
+    "macro_f1_frequent": "Mean F1 over the classes with 5 judged products or more",
+    "weighted_f1": "Mean F1 weighted by the classes' products",
+    "target_category": "Category of the other shop",
+    "best_match": "Our label whose products are nearest to that category",
+    "divergence": "Kullback-Leibler divergence in nats, smoothed",
+    "runner_up_divergence": "The same of the next nearest",
+    "n_items": "Products of the category",
+    "explanation": "The labels that carried the choice, with their terms of the margin in nats",
     "burst_weight": "Weight of that burst in nats: how much better it explains the counts; 0 outside",
 }
 
 SCHEMAS: dict[str, pa.Schema] = {
     "raw_posts": RAW_POSTS,
     "cleaned_posts": CLEANED_POSTS,
+    "closed_month": CLOSED_MONTH,
     "quarantined_posts": QUARANTINED_POSTS,
     "keyword_training_words": TRAINING_WORDS,
     "fashion_keywords": FASHION_KEYWORDS,
@@ -165,5 +193,9 @@ SCHEMAS: dict[str, pa.Schema] = {
     "keyword_trends": KEYWORD_TRENDS,
     "weekly_trends": WEEKLY_TRENDS,
     "quarantined_products": QUARANTINED_PRODUCTS,
+    "product_split": PRODUCT_SPLIT,
+    "attribute_classifiers": ATTRIBUTE_FIGURES,
     "product_predictions": PRODUCT_PREDICTIONS,
+    "category_projection": CATEGORY_PROJECTION,
+    "projected_products": PROJECTED_PRODUCTS,
 }

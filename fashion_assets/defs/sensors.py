@@ -1,47 +1,128 @@
 """The landing sensor: looks at ``incoming/`` and asks for the months that new files touch."""
 
-import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import dagster as dg
 
 from fashion_assets.defs.landing import land
 from fashion_assets.defs.partitions import MONTHS
+from fashion_assets.defs.records import newest_records
+from fashion_assets.defs.run_tags import LANDED, LANDED_DIGEST, LANDED_MONTH
 from fashion_assets.settings import Settings
 from fashion_assets.storage.months import key_of_month
 
-#: Seconds between two looks; a crawl arrives by the day, so a minute is soon enough.
-INTERVAL_SECONDS = 60
+#: What FASHION_AUTOMATION says when the code location is first loaded; the UI's switches win from then on.
+STATUS = dg.DefaultSensorStatus.RUNNING if Settings().automation else dg.DefaultSensorStatus.STOPPED
+
+#: Seconds between two looks: a file lands when two of them find it unchanged.
+INTERVAL_SECONDS = 30
+
+#: Crawl files that one tick reads; the rest wait for the next. A tick has to end within 60 seconds (Dagster's limit).
+FILES_PER_TICK = 250
+
+#: Runs that one tick asks for.
+REQUESTS_PER_TICK = 24
+
+#: A month's state of landed rows is tried this many times: the first run, and a new one after each failure up to here.
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What became of asking for one month: a request, or the sentence that says why there is none."""
+
+    request: dg.RunRequest | None = None
+    reason: str = ""
 
 
 @dg.sensor(
     target=dg.AssetSelection.assets("raw_posts"),
     minimum_interval_seconds=INTERVAL_SECONDS,
+    default_status=STATUS,
     description="Lands new files of incoming/ and materialises raw_posts for exactly the months that they touch. "
     "Everything below follows by automation.",
 )
 def incoming_sensor(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
 ) -> dg.SensorResult | dg.SkipReason:
-    """Requests with ``run_key = month:digest``; the cursor holds the digest of each month that was asked for."""
-    from fashion_assets.posts.landing import landed_months, landing_digest
+    """Requests with ``run_key = month:digest``, and ``month:digest:2`` after a failure.
 
-    result = land(settings)
-    asked = json.loads(context.cursor) if context.cursor else {}
-    digests = {month: landing_digest(settings.lake, month)[:16] for month in landed_months(settings.lake)}
-    # One key that is no partition would lose the whole tick, so keys are validated before they are asked for.
-    valid = set(MONTHS.get_partition_keys())
-    changed = [
+    No cursor: a month is asked for while the digest of its landed rows differs from the one that the newest
+    ``raw_posts`` of the month was made of, by Dagster's own records. What another process landed, or a tick that was
+    killed after landing, is found by the next. While files are left over, the months that this tick touched wait, as
+    the next slice is likely to touch them again.
+    """
+    from fashion_assets.posts.landing import landing_digests
+
+    result = land(settings, two_looks=True, max_files=FILES_PER_TICK)
+    digests = landing_digests(settings.lake)
+    due = months_due(context.instance, digests)
+    held = set(result.touched_months) if result.remaining else set()
+    requests: list[dg.RunRequest] = []
+    reasons = [f"waiting for {file.name}" for file in result.files if file.status == "waiting"][:5]
+    if result.remaining:
+        reasons.append(f"{result.remaining} more files land on the next ticks")
+    for month in due:
+        if month in held or len(requests) >= REQUESTS_PER_TICK:
+            continue
+        asked = ask_for(context.instance, month, digests[month][:16])
+        if asked.request is not None:
+            requests.append(asked.request)
+        else:
+            reasons.append(asked.reason)
+    if not requests:
+        return dg.SkipReason("; ".join(reasons) or "nothing new in incoming/")
+    return dg.SensorResult(run_requests=requests)
+
+
+def months_due(instance: dg.DagsterInstance, digests: Mapping[str, str]) -> list[str]:
+    """The landed months whose ``raw_posts`` was made of other rows or never, oldest first.
+
+    Keys that are no partition are left out: one of them would lose the whole tick.
+    """
+    made = newest_records(instance, "raw_posts", partitioned=True)
+    valid = {month: key_of_month(month) for month in sorted(digests)}
+    return [
         month
-        for month, digest in sorted(digests.items())
-        if asked.get(month) != digest and key_of_month(month) in valid
+        for month, key in valid.items()
+        if MONTHS.has_partition_key(key) and (key not in made or made[key].data_version != digests[month])
     ]
-    if not changed:
-        waiting = [file.name for file in result.files if file.status == "waiting"]
-        return dg.SkipReason(f"waiting for {', '.join(waiting)}" if waiting else "nothing new in incoming/")
-    return dg.SensorResult(
-        run_requests=[
-            dg.RunRequest(run_key=f"{month}:{digests[month]}", partition_key=key_of_month(month))
-            for month in changed
-        ],
-        cursor=json.dumps({**asked, **{month: digests[month] for month in changed}}),
+
+
+def ask_for(instance: dg.DagsterInstance, month: str, digest: str) -> Asked:
+    """A request for the month, unless a run of it is under way, was canceled, or has failed ``ATTEMPTS`` times."""
+    runs = instance.get_runs(dg.RunsFilter(tags={LANDED_MONTH: month}), limit=ATTEMPTS + 3)
+    if any(not run.is_finished or _is_retried(run) for run in runs):
+        return Asked(reason=f"{month} is under way")
+    tried = [run for run in runs if run.tags.get(LANDED_DIGEST) == digest]
+    if tried and tried[0].status == dg.DagsterRunStatus.CANCELED:
+        return Asked(
+            reason=f"{month} was canceled (run {tried[0].run_id[:8]}); materialise raw_posts by hand"
+        )
+    if len(tried) >= ATTEMPTS:
+        return Asked(
+            reason=f"{month} has failed {len(tried)} times; see run {tried[0].run_id[:8]}, mend it and "
+            "materialise raw_posts of that month"
+        )
+    attempt = len(tried) + 1
+    return Asked(
+        dg.RunRequest(
+            run_key=f"{month}:{digest}" + (f":{attempt}" if attempt > 1 else ""),
+            partition_key=key_of_month(month),
+            tags={LANDED: "yes", LANDED_MONTH: month, LANDED_DIGEST: digest},
+        )
     )
+
+
+def _is_retried(run: dg.DagsterRun) -> bool:
+    """Whether the daemon is about to start this failed run again by itself (``run_retries``)."""
+    return run.tags.get("dagster/will_retry") == "true" and "dagster/auto_retry_run_id" not in run.tags
+
+
+follow_upstream_sensor = dg.AutomationConditionSensorDefinition(
+    "follow_upstream",
+    target="*",
+    default_status=STATUS,
+    description="Materialises what lies below raw_posts when its inputs have changed: the condition follow_upstream.",
+)

@@ -5,9 +5,11 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import Field
 
+from fashion_assets.defs.faults import asset
 from fashion_assets.defs.metadata import picture, preview
 from fashion_assets.defs.partitions import MONTH_BEFORE, MONTHS
 from fashion_assets.defs.resources import LakeReader, style_model_path
+from fashion_assets.defs.stored_files import stored_file
 from fashion_assets.settings import Settings
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.months import month_of_key, shift_month
@@ -24,10 +26,12 @@ class StyleModelConfig(dg.Config):
     )
 
 
-@dg.asset(
+@asset(
     partitions_def=MONTHS,
     group_name="styles",
     kinds={"umap", "scikitlearn"},
+    # One month a run: with the dependency on the month before, backfills of the UI go oldest first.
+    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
     # The window of earlier months is read through the lake, which names a missing one. As Dagster edges those
     # months would count as missing dependencies for ever wherever they lie before the first crawl.
     deps=[
@@ -93,6 +97,7 @@ def style_model(
             "events": str(lineage["event"].value_counts().to_dict()),
             "changes": preview(changes, ["event", "style_id", "other_style_ids", "evidence"], rows=20),
             "path": dg.MetadataValue.path(style_model_path(settings, month)),
+            **stored_file(style_model_path(settings, month)),
             **picture(silhouette_chart_png(model.silhouette_curve, model.k)),
         }
     )
@@ -146,7 +151,7 @@ def _text_dimension(lake: LakeReader, month: str) -> int:
     return int(lake.lake.read("text_embeddings", month).schema.field("vector").type.list_size)
 
 
-@dg.asset(partitions_def=MONTHS, group_name="styles", kinds={"parquet"}, deps=[style_model])
+@asset(partitions_def=MONTHS, group_name="styles", kinds={"parquet"}, deps=[style_model])
 def style_clusters(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
@@ -197,7 +202,7 @@ def _unseen(settings: Settings, lake: LakeReader, model: StyleModel) -> int:
     )
 
 
-@dg.asset(group_name="styles", kinds={"parquet"}, deps=[style_model])
+@asset(group_name="styles", kinds={"parquet"}, deps=[style_model])
 def style_lineage(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     """What became of each style from month to month: survive, born, return, split, merge, dead, with the evidence."""
     models = [StyleModel.load(style_model_path(settings, month)) for month in _model_months(settings)]
@@ -213,7 +218,7 @@ def style_lineage(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     )
 
 
-@dg.asset(group_name="styles", kinds={"parquet"}, deps=["style_profiles"])
+@asset(group_name="styles", kinds={"parquet"}, deps=["style_profiles"])
 def style_registry(
     settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[LakeReader], style_lineage: pd.DataFrame
 ) -> dg.MaterializeResult:
@@ -236,7 +241,7 @@ def style_registry(
     )
 
 
-@dg.asset(partitions_def=MONTHS, group_name="styles", kinds={"parquet"})
+@asset(partitions_def=MONTHS, group_name="styles", kinds={"parquet"})
 def style_profiles(
     context: dg.AssetExecutionContext,
     style_clusters: pd.DataFrame,

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from fashion_assets.defs.faults import asset
 from fashion_assets.defs.metadata import picture, preview
 from fashion_assets.defs.resources import LakeReader
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dg.asset(deps=["style_profiles", "cleaned_posts"], group_name="trends", kinds={"parquet"})
+@asset(deps=["style_profiles", "cleaned_posts"], group_name="trends", kinds={"parquet"})
 def style_trends(lake: dg.ResourceParam[LakeReader]) -> dg.MaterializeResult:
     """Share of each style by month: interval, life-cycle stage with evidence, strengths, change points, forecast."""
     from fashion_assets.reports.charts import share_chart_png
@@ -43,7 +44,7 @@ def style_trends(lake: dg.ResourceParam[LakeReader]) -> dg.MaterializeResult:
     )
 
 
-@dg.asset(deps=["fashion_keywords", "cleaned_posts"], group_name="trends", kinds={"parquet"})
+@asset(deps=["fashion_keywords", "cleaned_posts"], group_name="trends", kinds={"parquet"})
 def keyword_trends(lake: dg.ResourceParam[LakeReader]) -> dg.MaterializeResult:
     """Per month and keyword: share with interval, engagement, log-odds, burst, stage, change points, forecast."""
     from fashion_assets.reports.charts import bar_chart_png, burst_chart_png
@@ -92,7 +93,7 @@ def keyword_trends(lake: dg.ResourceParam[LakeReader]) -> dg.MaterializeResult:
     )
 
 
-@dg.asset(
+@asset(
     deps=["style_clusters", "fashion_keywords", "cleaned_posts", "style_trends", "keyword_trends"],
     group_name="trends",
     kinds={"parquet"},

@@ -46,8 +46,18 @@ _VERSIONS: dict[str, tuple[int, tuple[str, ...]]] = {
     "monthly_style_report": (2, ("blank_faces",)),
     "style_atlas": (2, ("blank_faces",)),
     "style_experiments": (2, ("random_seed",)),
-    "attribute_classifiers": (1, ("random_seed",)),
-    "product_embeddings": (2, ("text_encoder", "image_encoder")),
+    "products": (2, ()),
+    "quarantined_products": (2, ()),
+    "product_split": (1, ("random_seed",)),
+    "product_embeddings": (3, ("text_encoder", "image_encoder", "product_word_vectors")),
+    "attribute_classifiers": (
+        2,
+        ("random_seed", "product_head_kinds", "product_trials", "product_abstain_below"),
+    ),
+    "product_predictions": (2, ("product_attributes",)),
+    "product_report": (1, ("product_attributes",)),
+    "category_projection": (2, ("random_seed",)),
+    "projected_products": (1, ("random_seed",)),
 }
 
 

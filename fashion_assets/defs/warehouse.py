@@ -4,7 +4,9 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
+from fashion_assets.defs.faults import asset
 from fashion_assets.defs.metadata import preview
+from fashion_assets.defs.stored_files import stored_file
 from fashion_assets.settings import Settings
 from fashion_assets.storage.lake import Lake
 from fashion_assets.storage.warehouse import publish_tables
@@ -37,11 +39,15 @@ TABLES: dict[str, tuple[str, str]] = {
     "weekly_trends": ("weekly_trends", "Share of each style and of the strongest keywords by ISO week"),
     "products": ("products", "Cleaned product cards"),
     "quarantined_products": ("quarantined_products", "Refused product cards with the reason"),
+    "product_split": ("product_split", "Family and part (train, validation, test) of each product"),
+    "product_figures": ("attribute_classifiers", "Figures of each attribute's head, with intervals"),
     "product_predictions": ("product_predictions", "Predicted attributes with confidence"),
+    "category_projection": ("category_projection", "Our label nearest to each category of another shop"),
+    "projected_products": ("projected_products", "Another shop's products with one of its categories each"),
 }
 
 
-@dg.asset(
+@asset(
     deps=sorted({asset for asset, _ in TABLES.values()}),
     group_name="warehouse",
     kinds={"duckdb"},
@@ -61,6 +67,7 @@ def warehouse(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     return dg.MaterializeResult(
         metadata={
             "path": dg.MetadataValue.path(settings.warehouse),
+            **stored_file(settings.warehouse),
             "dagster/row_count": int(sum(rows.values())),
             "tables": preview(contents, rows=len(contents)),
         }
@@ -68,10 +75,10 @@ def warehouse(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
 
 
 def _whole(lake: Lake, asset: str) -> pa.Table | None:
-    """All months of an asset, or its only table; None if it was never materialised."""
+    """All months or static partitions of an asset, or its only table; None if it was never materialised."""
     if lake.path(asset).exists():
         return lake.read(asset)
-    tables = lake.read_months(asset, lake.months(asset)).values()
+    tables = [lake.read(asset, partition) for partition in sorted(lake.partitions(asset))]
     return pa.concat_tables(tables, promote_options="default") if tables else None
 
 

@@ -24,6 +24,7 @@ from fashion_assets.media.errors import MediaError
 from fashion_assets.networks.cores import core_count
 from fashion_assets.networks.memory import is_out_of_memory
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.places import is_remote
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,11 @@ MAX_READERS: Final = 16
 def reader_count() -> int:
     """Threads that read pictures: one a core, at most ``MAX_READERS``."""
     return min(MAX_READERS, core_count())
+
+
+def readers_for(items: Sequence[Any]) -> int:
+    """The same for these items: all that there may be where they lie in a bucket, since then they mostly wait."""
+    return MAX_READERS if len(items) and is_remote(items[0]) else reader_count()
 
 
 @dataclass(frozen=True)
@@ -119,7 +125,7 @@ class BatchRunner:
         out = np.zeros((len(items), self.dim), dtype=np.float32)
         longest_first = None if lengths is None else np.argsort(-np.asarray(lengths), kind="stable")
         order: list[int] = list(range(len(items))) if longest_first is None else longest_first.tolist()
-        readers = ThreadPoolExecutor(reader_count(), thread_name_prefix="read-picture")
+        readers = ThreadPoolExecutor(readers_for(items), thread_name_prefix="read-picture")
         preparer = ThreadPoolExecutor(1, thread_name_prefix="prepare-batch")
         network = ThreadPoolExecutor(self.lanes, thread_name_prefix="network")
         coming: deque[_Coming] = deque()
@@ -127,7 +133,7 @@ class BatchRunner:
         # Rows of a GPU arrive while the next batch is in the network: taking them at once would stop both.
         arriving: tuple[list[int], npt.NDArray[np.float32]] | None = None
         # Tiny batches must not leave readers without work.
-        ahead = max(AHEAD, self.lanes, -(-reader_count() // self.batch_size))
+        ahead = max(AHEAD, self.lanes, -(-readers_for(items) // self.batch_size))
         try:
             done = asked = 0
             while done < len(order):

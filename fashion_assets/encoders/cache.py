@@ -1,8 +1,9 @@
 """Every different text or picture is encoded once, ever: vectors on disk by model id and content hash.
 
-``<root>/<safe model id>/<uuid>.parquet`` are shards that are written once, whole, and never changed; so any
-number of processes may write at the same time (a hash that two of them encode is there twice, with the same
-vector). When a model has many small ones they are put together (``compaction``).
+``<root>/<safe model id>/<digest of its hashes>.parquet`` are shards that are written whole and never changed; so any
+number of processes may write at the same time (a hash that two of them encode in different company is there twice,
+with the same vector). On a disk or in a bucket: nothing here rests on locks or renames. When a model has many small
+ones they are put together (``compaction``).
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import hashlib
 import logging
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,11 @@ from fashion_assets.encoders.compaction import compact_shards, is_fragmented
 from fashion_assets.encoders.protocol import Encoder, Items, ShardingEncoder, Vectors
 from fashion_assets.encoders.rows import checked_vectors
 from fashion_assets.encoders.schemas import shard_schema
-from fashion_assets.encoders.shards import list_shards, new_shard_path, shard_hashes, shard_vectors
+from fashion_assets.encoders.shards import list_shards, shard_hashes, shard_length, shard_path, shard_vectors
 from fashion_assets.encoders.tables import vector_array
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.files import write_parquet_atomic
+from fashion_assets.storage.places import ASKING_THREADS, Place, is_remote
 
 logger = logging.getLogger(__name__)
 
@@ -51,15 +53,15 @@ class EncodeResult:
 class EmbeddingCache:
     """Vectors by (model id, content hash) under ``root``."""
 
-    def __init__(self, root: Path, *, shard_rows: int = SHARD_ROWS) -> None:
+    def __init__(self, root: Place, *, shard_rows: int = SHARD_ROWS) -> None:
         if shard_rows < 1:
             raise UserError(f"shard_rows is {shard_rows}; it has to be at least 1")
         self.root = root
         self.shard_rows = shard_rows
         # Shards never change, so their hashes are read once in the life of this object.
-        self._hashes: dict[Path, pa.Array] = {}
+        self._hashes: dict[Place, pa.Array] = {}
 
-    def folder(self, model_id: str) -> Path:
+    def folder(self, model_id: str) -> Place:
         """The model's folder: its id in safe characters, with a digest so that no two ids share one."""
         readable = re.sub(r"[^A-Za-z0-9._-]+", "_", model_id).strip("._")[:80]
         return self.root / f"{readable}-{hashlib.sha256(model_id.encode()).hexdigest()[:12]}"
@@ -154,13 +156,13 @@ class EmbeddingCache:
             )
         return vectors, refused
 
-    def store(self, model_id: str, hashes: Sequence[str], vectors: npt.NDArray[np.float32]) -> Path:
+    def store(self, model_id: str, hashes: Sequence[str], vectors: npt.NDArray[np.float32]) -> Place:
         """Write one shard and return its path; from now on its hashes are not encoded again."""
         table = pa.table(
             [pa.array(hashes, pa.string()), vector_array(vectors)],
             schema=shard_schema(int(vectors.shape[1]), model_id),
         )
-        path = new_shard_path(self.folder(model_id))
+        path = shard_path(self.folder(model_id), hashes)
         write_parquet_atomic(path, table)
         return path
 
@@ -177,7 +179,7 @@ class EmbeddingCache:
 
     def _compact_if_fragmented(self, model_id: str) -> None:
         try:
-            if is_fragmented(self.folder(model_id), self.shard_rows):
+            if is_fragmented(self.folder(model_id), self.shard_rows, self._length):
                 self.compact(model_id)
         except OSError as error:
             # The vectors are encoded and kept: a full disk or a shard removed by hand is no reason to fail a month.
@@ -197,13 +199,14 @@ class EmbeddingCache:
         found = np.zeros(len(distinct), dtype=bool)
         wanted = pa.array(distinct, pa.string())
         folder = self.folder(encoder.model_id)
-        seen: set[Path] = set()
+        seen: set[Place] = set()
         while not found.all():
             fresh = [path for path in list_shards(folder) if path not in seen]
             if not fresh:
                 break
             seen.update(fresh)
-            listed = [(path, hashes) for path in fresh if (hashes := self._hashes_or_none(path)) is not None]
+            read = zip(fresh, self._hashes_of(fresh), strict=True)
+            listed = [(path, hashes) for path, hashes in read if hashes is not None]
             if not listed:
                 continue
             # One look-up for all shards: the table of wanted hashes is built once and not for each.
@@ -223,7 +226,7 @@ class EmbeddingCache:
 
     def _fill_from(
         self,
-        path: Path,
+        path: Place,
         target: pa.Array,
         encoder: Encoder,
         vectors: npt.NDArray[np.float32],
@@ -240,7 +243,17 @@ class EmbeddingCache:
             vectors[targets[fresh]] = shard_vectors(path, rows[fresh], encoder.model_id, encoder.dim)
             found[targets[fresh]] = True
 
-    def _hashes_or_none(self, path: Path) -> pa.Array | None:
+    def _length(self, path: Place) -> int:
+        return len(self._hashes[path]) if path in self._hashes else shard_length(path)
+
+    def _hashes_of(self, paths: list[Place]) -> list[pa.Array | None]:
+        """``_hashes_or_none`` of each; in a bucket some are read side by side, since each is mostly waited for."""
+        if not is_remote(self.root):
+            return [self._hashes_or_none(path) for path in paths]
+        with ThreadPoolExecutor(ASKING_THREADS, thread_name_prefix="read-hashes") as pool:
+            return list(pool.map(self._hashes_or_none, paths))
+
+    def _hashes_or_none(self, path: Place) -> pa.Array | None:
         """The shard's hashes; None if a compaction has removed it meanwhile."""
         if path not in self._hashes:
             try:

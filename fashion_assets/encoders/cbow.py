@@ -188,9 +188,10 @@ class CbowModel:
         """Write ``path`` (safetensors, complete in itself) and a JSON card for people beside it."""
         from safetensors.numpy import save
 
-        header = {"format": _FORMAT, "settings": json.dumps(asdict(self.settings), sort_keys=True)}
+        inside = {"format": _FORMAT, "settings": asdict(self.settings), "digest": self.digest}
         tensors = {name: np.ascontiguousarray(tensor) for name, tensor in self._tensors().items()}
-        write_bytes_atomic(path, save(tensors, metadata=header))
+        # One entry: several would be written in an order that changes from run to run.
+        write_bytes_atomic(path, save(tensors, metadata={"card": json.dumps(inside, sort_keys=True)}))
         card = {
             "model_id": self.model_id,
             "kind": "FastText CBOW word vectors with SIF sentence vectors",
@@ -203,7 +204,7 @@ class CbowModel:
 
     @classmethod
     def load(cls, path: Path) -> CbowModel:
-        """The model of a file that ``save`` wrote. UserError if it is missing or something else."""
+        """The model of a file that ``save`` wrote. UserError if it is missing, something else, or was changed."""
         from safetensors import SafetensorError, safe_open
 
         if not path.is_file():
@@ -213,19 +214,33 @@ class CbowModel:
         try:
             with safe_open(path, framework="numpy") as handle:
                 header = handle.metadata() or {}
-                if header.get("format") != _FORMAT:
+                # Earlier versions wrote an entry each, and no digest.
+                card = json.loads(header["card"]) if "card" in header else header
+                if card.get("format") != _FORMAT:
                     raise UserError(
-                        f"{path} holds no CBOW model of this project (format {header.get('format')!r})"
+                        f"{path} holds no CBOW model of this project (format {card.get('format')!r})"
                     )
                 tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 - not a dict
-        except SafetensorError as error:
-            raise UserError(f"{path} is not a safetensors file that loads: {error}") from error
-        text = tensors["words"].tobytes().decode("utf-8")
-        return cls(
-            text.split("\n") if text else [],
-            tensors["vectors"],
-            tensors["ngram_vectors"],
-            tensors["counts"],
-            tensors["component"],
-            CbowSettings(**json.loads(header["settings"])),
-        )
+            settings = card["settings"] if "card" in header else json.loads(card["settings"])
+            text = tensors["words"].tobytes().decode("utf-8")
+            model = cls(
+                text.split("\n") if text else [],
+                tensors["vectors"],
+                tensors["ngram_vectors"],
+                tensors["counts"],
+                tensors["component"],
+                CbowSettings(**settings),
+            )
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, UserError):
+                raise
+            raise UserError(
+                f"{path} is not a safetensors file of word vectors that loads: {error}; it is damaged or something "
+                "else: materialise word_vectors again, or give another path"
+            ) from error
+        if card.get("digest", model.digest) != model.digest:
+            raise UserError(
+                f"{path} is damaged: the digest of its vectors is {model.digest[:12]}, but they were written with "
+                f"{str(card['digest'])[:12]}; copy the file again, or materialise word_vectors"
+            )
+        return model

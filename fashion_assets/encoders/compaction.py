@@ -7,11 +7,8 @@ next compaction drops.
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -20,20 +17,21 @@ import pyarrow as pa
 from fashion_assets.encoders.schemas import shard_schema
 from fashion_assets.encoders.shards import (
     list_shards,
-    new_shard_path,
     open_shard,
     require_model,
-    shard_hashes,
+    shard_content,
     shard_length,
-    shard_model,
+    shard_path,
 )
 from fashion_assets.storage.files import write_parquet_stream_atomic
+from fashion_assets.storage.locks import locked
+from fashion_assets.storage.places import Place
 
 #: Full written shards that go into one: 131,072 rows of the cache's 4,096, which is 0.5 GB at 1,024 dimensions.
 #: Larger files gain nothing more; as a row group keeps the size of a written shard, reading costs no more memory.
 SHARDS_IN_ONE = 32
-#: Small shards of a model that are left alone. Each costs every look-up an open (about a millisecond, more over a
-#: network); rewriting at each new one would copy the same vectors again and again. Twice SHARDS_IN_ONE, so that a
+#: Small shards of a model that are left alone. Each costs every look-up an open (about a millisecond, some tens in a
+#: bucket); rewriting at each new one would copy the same vectors again and again. Twice SHARDS_IN_ONE, so that a
 #: compaction of full ones leaves at least two.
 COMPACT_ABOVE = 64
 _LOCK_FILE = ".compaction.lock"
@@ -41,16 +39,16 @@ _LOCK_FILE = ".compaction.lock"
 Rows = npt.NDArray[np.bool_]
 
 
-def is_fragmented(folder: Path, shard_rows: int) -> bool:
+def is_fragmented(folder: Place, shard_rows: int, length_of: Callable[[Place], int] = shard_length) -> bool:
     """Whether more than ``COMPACT_ABOVE`` shards of the folder are smaller than a compacted one."""
     shards = list_shards(folder)
     if len(shards) <= COMPACT_ABOVE:
         return False
     full = shard_rows * SHARDS_IN_ONE
-    return sum(shard_length(path) < full for path in shards) > COMPACT_ABOVE
+    return sum(length_of(path) < full for path in shards) > COMPACT_ABOVE
 
 
-def compact_shards(folder: Path, shard_rows: int) -> list[Path]:
+def compact_shards(folder: Place, shard_rows: int) -> list[Place]:
     """The shards that were replaced and removed: small ones, and any that repeat a row of another.
 
     Each different content hash is kept once, in shards of ``shard_rows * SHARDS_IN_ONE`` rows with row groups of
@@ -62,40 +60,42 @@ def compact_shards(folder: Path, shard_rows: int) -> list[Path]:
     """
     if len(list_shards(folder)) < 2:
         return []
-    with _alone(folder) as alone:
+    # The lock saves work, safety does not rest on it: two compactions at once leave rows twice, no more.
+    with locked(folder / _LOCK_FILE, wait=False) as alone:
         return _compact(folder, shard_rows) if alone else []
 
 
-def _compact(folder: Path, shard_rows: int) -> list[Path]:
+def _compact(folder: Place, shard_rows: int) -> list[Place]:
     full = shard_rows * SHARDS_IN_ONE
     # Full shards first: what they hold is dropped from the others, and they stay.
-    lengths = {path: shard_length(path) for path in list_shards(folder)}
-    shards = sorted(lengths, key=lambda path: lengths[path] < full)
+    contents = {path: shard_content(path) for path in list_shards(folder)}
+    hashes = {path: found for path, (_, found) in contents.items()}
+    shards = sorted(hashes, key=lambda path: len(hashes[path]) < full)
     if not shards:
         return []
-    model = shard_model(shards[0])
+    model = contents[shards[0]][0]
     for path in shards:
-        require_model(path, shard_model(path), model)
-    old = {
-        path: first
-        for path, first in zip(
-            shards, _first_occurrences([shard_hashes(path) for path in shards]), strict=True
-        )
-        if lengths[path] < full or not first.all()
-    }
+        require_model(path, contents[path][0], model)
+    hashes = {path: hashes[path] for path in shards}
+    firsts = zip(shards, _first_occurrences(list(hashes.values())), strict=True)
+    old = {path: first for path, first in firsts if len(hashes[path]) < full or not first.all()}
     n_kept = sum(int(first.sum()) for first in old.values())
     n_new = -(-n_kept // full)
     if n_new >= len(old) and all(first.all() for first in old.values()):
         return []
     model_id, dim = model
+    kept = pa.chunked_array(
+        [hashes[path].filter(pa.array(first)) for path, first in old.items()], pa.string()
+    )
+    new = [shard_path(folder, kept.slice(start, full).to_pylist()) for start in range(0, n_kept, full)]
     groups = _regrouped(_rows(old), shard_rows)
-    for _ in range(n_new):
-        write_parquet_stream_atomic(
-            new_shard_path(folder), shard_schema(dim, model_id), islice(groups, SHARDS_IN_ONE)
-        )
-    for path in old:
+    for path in new:
+        write_parquet_stream_atomic(path, shard_schema(dim, model_id), islice(groups, SHARDS_IN_ONE))
+    # One that repeats only what another holds makes a new shard of the other's name.
+    removed = [path for path in old if path not in new]
+    for path in removed:
         path.unlink(missing_ok=True)
-    return list(old)
+    return removed
 
 
 def _first_occurrences(hashes: Sequence[pa.Array]) -> list[Rows]:
@@ -108,7 +108,7 @@ def _first_occurrences(hashes: Sequence[pa.Array]) -> list[Rows]:
     return np.split(first, np.cumsum([len(array) for array in hashes])[:-1])
 
 
-def _rows(chosen: dict[Path, Rows]) -> Iterator[pa.Table]:
+def _rows(chosen: dict[Place, Rows]) -> Iterator[pa.Table]:
     """The chosen rows of each shard, a row group at a time."""
     for path, rows in chosen.items():
         with open_shard(path) as file:
@@ -133,18 +133,3 @@ def _regrouped(tables: Iterator[pa.Table], n_rows: int) -> Iterator[pa.Table]:
             waiting, n_waiting = [joined.slice(whole)], n_waiting - whole
     if n_waiting:
         yield pa.concat_tables(waiting)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[bool]:
-    """Whether this process holds the folder's lock, which the kernel frees even if it is killed.
-
-    The lock saves work, safety does not rest on it: two compactions at once leave rows twice, no more.
-    """
-    with (folder / _LOCK_FILE).open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True

@@ -6,13 +6,13 @@ Belongs here: the shape of the call. Does not: which kinds of items an encoder t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fashion_assets.encoders.pictures import PackedPicture, is_pillow_image, pixels_of_image
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.places import is_place
 
 
 def item_list(items: Iterable[Any], model_id: str) -> list[Any]:
@@ -21,7 +21,7 @@ def item_list(items: Iterable[Any], model_id: str) -> list[Any]:
     Pillow images become uint8 arrays (h, w, 3 or 4). Raises UserError for a single item that is not in a
     list, which would otherwise be taken apart (a str into characters, a picture into rows), and for a table.
     """
-    single = isinstance(items, str | bytes | Path | PackedPicture) or is_pillow_image(items)
+    single = isinstance(items, str | bytes | PackedPicture) or is_place(items) or is_pillow_image(items)
     # A stack of pictures has four axes; with two or three an array is one picture.
     single = single or (isinstance(items, np.ndarray) and items.dtype == np.uint8 and items.ndim in (2, 3))
     if single or isinstance(items, Mapping) or hasattr(items, "columns") or not isinstance(items, Iterable):

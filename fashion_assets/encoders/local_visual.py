@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fashion_assets.encoders import local_visual_blocks as blocks
-from fashion_assets.encoders.batches import reader_count
+from fashion_assets.encoders.batches import readers_for
 from fashion_assets.encoders.items import item_list
 from fashion_assets.encoders.pictures import picture_pixels
 from fashion_assets.encoders.protocol import Modality
@@ -73,7 +73,7 @@ class LocalVisualEncoder:
         # Always in the order of WEIGHTS: equal ids must mean equal columns.
         self.weights = {name: chosen[name] for name in WEIGHTS if name in chosen}
         # cv2 and numpy release the interpreter lock for most of a picture's time.
-        self.workers = reader_count() if workers is None else max(1, workers)
+        self.workers = workers if workers is None else max(1, workers)
         self.model_id = visual_model_id(self.weights)
         self.dim = len(self._vector(np.full((8, 8, 3), 255, dtype=np.uint8)))
 
@@ -86,7 +86,8 @@ class LocalVisualEncoder:
         """
         items = item_list(items, self.model_id)
         out = np.zeros((len(items), self.dim), dtype=np.float32)
-        pool = ThreadPoolExecutor(max_workers=self.workers, thread_name_prefix="visual")
+        workers = self.workers or readers_for(items)
+        pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="visual")
         try:
             for number, row in enumerate(pool.map(self._encode_one, items)):
                 if isinstance(row, np.ndarray):

@@ -102,7 +102,7 @@ def export_text_encoder(
         raise UserError(
             f"{spec!r} cannot be exported; expected a text encoder st:<name or path> or hf:<name or path>"
         )
-    _require_exporter()
+    require_exporter()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder} is there already and holds something; give a new folder")
     original = load_encoder(spec, models_dir=models_dir, device="cpu")
@@ -157,7 +157,8 @@ def _seconds(encoder: Encoder, texts: list[str]) -> float:
     return time.perf_counter() - start
 
 
-def _require_exporter() -> None:
+def require_exporter() -> None:
+    """UserError if a library that exporting needs is not installed."""
     missing = [name for name in ("onnx", "onnxscript") if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(
@@ -169,7 +170,11 @@ def _sentence_parts(spec: str, source: Path) -> tuple[torch.nn.Module, Any, Onnx
     """The transformer of a sentence-transformers folder, its tokenizer, and what its other modules do."""
     from sentence_transformers import SentenceTransformer
 
-    model = SentenceTransformer(str(source), device="cpu", local_files_only=True).float().eval()
+    model = (
+        SentenceTransformer(str(source), device="cpu", local_files_only=True, trust_remote_code=False)
+        .float()
+        .eval()
+    )
     first, *others = model
     kinds = [type(module).__name__ for module in others]
     pooling = getattr(others[0], "pooling_mode", None) if others else None
@@ -189,8 +194,10 @@ def _transformer_parts(spec: str, source: Path) -> tuple[torch.nn.Module, Any, O
 
     from fashion_assets.encoders.transformer_networks import _max_tokens
 
-    tokenizer = AutoTokenizer.from_pretrained(str(source), local_files_only=True)
-    model: Any = AutoModel.from_pretrained(str(source), local_files_only=True).float().eval()
+    tokenizer = AutoTokenizer.from_pretrained(str(source), local_files_only=True, trust_remote_code=False)
+    model: Any = (
+        AutoModel.from_pretrained(str(source), local_files_only=True, trust_remote_code=False).float().eval()
+    )
     return model, tokenizer, OnnxTextSettings(_max_tokens(tokenizer, model.config), "mean")
 
 
@@ -213,7 +220,7 @@ def _export_network(network: torch.nn.Module, tokenizer: Any, path: Path) -> Non
     names = [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in example]
     free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     n_bytes = sum(parameter.numel() * 4 for parameter in network.parameters())
-    with warnings.catch_warnings(), torch.inference_mode(), _quiet_logging():
+    with warnings.catch_warnings(), torch.inference_mode(), quiet_logging():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             Hidden(names).eval(),
@@ -234,7 +241,7 @@ def _quantise(folder: Path) -> None:
 
     large = sorted(folder.glob(f"{NETWORK_FILE}*"))
     quantised = folder / f"int8-{NETWORK_FILE}"
-    with _quiet_logging():
+    with quiet_logging():
         quantize_dynamic(
             folder / NETWORK_FILE,
             quantised,
@@ -248,7 +255,7 @@ def _quantise(folder: Path) -> None:
 
 
 @contextmanager
-def _quiet_logging() -> Iterator[None]:
+def quiet_logging() -> Iterator[None]:
     """No lines from the exporters, which log advice for their own developers to the root logger."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)

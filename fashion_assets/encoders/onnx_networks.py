@@ -5,7 +5,8 @@ A network with an input ``input_ids`` takes texts: ``onnx_texts``.
 How the network wants its input is read from ``<file name>.json`` beside it (``net.onnx`` -> ``net.json``),
 all keys optional: ``{"input": "image", "output": "features", "size": [224, 224], "mean": [128, 128, 128],
 "std": [128, 128, 128], "fit": "pad"}``; pixels become ``(rgb - mean) / std`` with rgb in 0..255, channels
-first.
+first. ``"fit": "resize-crop", "resize": [256], "interpolation": "bicubic"`` does what torchvision does with Pillow;
+``onnx_picture_export`` writes it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from fashion_assets.networks.torch_runtime import CPU_BATCH_SIZE
 from fashion_assets.networks.weights import local_path, missing_file, model_id_of, path_digest
 from fashion_assets.storage.errors import UserError
 
-Fit = Literal["pad", "stretch", "crop"]
+Fit = Literal["pad", "stretch", "crop", "resize-crop"]
+Interpolation = Literal["bicubic", "bilinear"]
 
 #: Input side if neither the graph nor the JSON says (ImageNet's usual).
 DEFAULT_SIDE = 224
@@ -49,6 +51,10 @@ class OnnxInput:
     mean: tuple[float, float, float] = (128.0, 128.0, 128.0)
     std: tuple[float, float, float] = (128.0, 128.0, 128.0)
     fit: Fit = "pad"
+    #: For the fit ``resize-crop``, as torchvision does it with Pillow: to this short side, or height and width, then
+    #: the middle of ``size``.
+    resize: tuple[int, ...] | None = None
+    interpolation: Interpolation = "bicubic"
 
 
 def load_onnx(
@@ -106,8 +112,19 @@ def _read_settings(beside: Path) -> OnnxInput:
             ):
                 raise UserError(f"{beside}: {key} is {value!r}; expected a list of {length} numbers")
             given[key] = tuple(value)
+    resize = given.get("resize")
+    if resize is not None:
+        if (
+            not isinstance(resize, list)
+            or len(resize) not in (1, 2)
+            or not all(isinstance(v, int) for v in resize)
+        ):
+            raise UserError(f"{beside}: resize is {resize!r}; expected [short side] or [height, width]")
+        given["resize"] = tuple(resize)
     if 0 in given.get("std", ()) or given.get("fit", "pad") not in get_args(Fit):
         raise UserError(f"{beside}: std may hold no 0, and fit is one of {', '.join(get_args(Fit))}")
+    if given.get("interpolation", "bicubic") not in get_args(Interpolation):
+        raise UserError(f"{beside}: interpolation is one of {', '.join(get_args(Interpolation))}")
     return OnnxInput(**given)
 
 
@@ -143,6 +160,9 @@ def _tower(session: Any, settings: OnnxInput, fixed_batch: int | None) -> Tower:
     height, width = settings.size or (DEFAULT_SIDE, DEFAULT_SIDE)
 
     def transform(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        if settings.fit == "resize-crop":
+            resize = settings.resize or (min(height, width),)
+            return resize_and_crop(pixels, resize, settings.interpolation, height, width)
         return fit_picture(pixels, height, width, settings.fit)
 
     def prepare(fitted: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
@@ -173,6 +193,29 @@ def scaled_batch(
             # A look-up straight into the batch spares arithmetic and a transposition.
             cv2.LUT(values, column, dst=plane)
     return batch
+
+
+def resize_and_crop(
+    pixels: npt.NDArray[np.uint8],
+    resize: tuple[int, ...],
+    interpolation: Interpolation,
+    height: int,
+    width: int,
+) -> npt.NDArray[np.uint8]:
+    """(height, width, 3) uint8: what torchvision's ``Resize`` and ``CenterCrop`` make of a Pillow image."""
+    from PIL import Image
+
+    rows, columns = pixels.shape[:2]
+    if len(resize) == 2:
+        new_rows, new_columns = resize
+    else:
+        # The long side is cut to whole pixels, not rounded.
+        short = min(rows, columns)
+        new_rows, new_columns = int(resize[0] * rows / short), int(resize[0] * columns / short)
+    method = Image.Resampling.BICUBIC if interpolation == "bicubic" else Image.Resampling.BILINEAR
+    resized = np.asarray(Image.fromarray(pixels).resize((new_columns, new_rows), method))
+    top, left = round((new_rows - height) / 2), round((new_columns - width) / 2)
+    return resized[top : top + height, left : left + width]
 
 
 def fit_picture(pixels: npt.NDArray[np.uint8], height: int, width: int, fit: Fit) -> npt.NDArray[np.uint8]:

@@ -153,7 +153,7 @@ def _tokenizer(spec: str, folder: Path) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     except Exception as error:  # tokenizers and transformers raise what they like for a damaged file
         raise UserError(
             f"encoder {spec!r}: {folder} holds no tokenizer that loads ({type(error).__name__}: {error}); put "

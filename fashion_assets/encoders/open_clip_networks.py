@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fashion_assets.encoders.torch_pictures import from_torchvision
-from fashion_assets.encoders.towers import NetworkEncoder, Tower
+from fashion_assets.encoders.towers import NetworkEncoder, Tower, Trainable
 from fashion_assets.networks.hub import HubSnapshot, load_from_hub, split_revision
 from fashion_assets.networks.torch_compile import compiled
 from fashion_assets.networks.torch_runtime import TorchRuntime, ready
@@ -27,8 +27,10 @@ from fashion_assets.networks.weights import (
     path_digest,
 )
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.files import write_text_atomic
 
 _CONFIG_FILE = "open_clip_config.json"
+_WEIGHTS_FILE = "open_clip_model.safetensors"
 _PIXEL_SETTINGS = ("mean", "std", "interpolation", "resize_mode")
 _HUB_PREFIX = "hf-hub:"
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "spiece.model", "vocab.txt")
@@ -126,7 +128,7 @@ def _load_tag(spec: str, architecture: str, tag: str, runtime: TorchRuntime) -> 
         raise UserError(f"encoder {spec!r}: open_clip has no weights {tag!r} for {architecture!r}; {known}")
     # open_clip writes org/model/ or org/model/file; it takes the safetensors form of a file if there is one.
     repository, _, file_name = str(configuration["hf_hub"]).rpartition("/")
-    names = ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"]
+    names = [_WEIGHTS_FILE, "open_clip_pytorch_model.bin"]
     if file_name:
         names = [str(Path(file_name).with_suffix(".safetensors")), file_name]
 
@@ -194,10 +196,37 @@ def _build(
 
     with torch.inference_mode():
         dim = int(network.encode_text(tokenizer(["clothes"]).to(runtime.device)).shape[1])
+    read_rows = Trainable(
+        network, lambda batch: network.encode_text(on_device(batch, runtime.device)["tokens"])
+    )
     return NetworkEncoder(
         runtime.model_id(model_id),
         dim,
-        text=Tower(prepare_texts, forward_texts),
-        image=Tower(lambda fitted: picture.batch(fitted, runtime.device), forward_pictures, picture.fit),
+        text=Tower(prepare_texts, forward_texts, trainable=read_rows),
+        image=Tower(
+            lambda fitted: picture.batch(fitted, runtime.device),
+            forward_pictures,
+            picture.fit,
+            trainable=Trainable(network, picture_rows, picture),
+        ),
         batch_size=runtime.batch_size(),
+        save=lambda folder: _save(name, network, tokenizer, folder),
     )
+
+
+def _save(name: str, network: Any, tokenizer: Any, folder: Path) -> None:
+    """A folder as open_clip's repositories on the hub are: configuration, weights, tokenizer files if it has any."""
+    import open_clip
+    from safetensors.torch import save_file
+
+    described = open_clip.get_model_config(name)
+    # The weights are all here: nothing is to be fetched for a tower when the folder is loaded.
+    for tower, key in (("vision_cfg", "timm_model_pretrained"), ("text_cfg", "hf_model_pretrained")):
+        if key in described[tower]:
+            described[tower][key] = False
+    if described["text_cfg"].get("hf_tokenizer_name"):
+        tokenizer.tokenizer.save_pretrained(str(folder))
+    state = {name: tensor.clone().contiguous() for name, tensor in network.state_dict().items()}
+    save_file(state, folder / _WEIGHTS_FILE)
+    card = {"model_cfg": described, "preprocess_cfg": network.visual.preprocess_cfg}
+    write_text_atomic(folder / _CONFIG_FILE, json.dumps(card, indent=2) + "\n")

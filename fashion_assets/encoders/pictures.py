@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 from fashion_assets.media.decoding import decode_cut_out
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.places import is_place
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -39,7 +39,7 @@ def is_pillow_image(item: object) -> bool:
 
 def is_picture(item: object) -> bool:
     """Whether the item is a picture as it stands in a list of items (``items.item_list``)."""
-    return isinstance(item, Path | PackedPicture | np.ndarray)
+    return is_place(item) or isinstance(item, PackedPicture | np.ndarray)
 
 
 def pixels_of_image(image: Any) -> Pixels:
@@ -56,7 +56,7 @@ def picture_pixels(item: Any, *, max_side: int = DECODE_SIDE) -> Pixels:
 
     Raises MediaError for a file that cannot be read (``media.decoding``), UserError for an item that is no picture.
     """
-    if isinstance(item, Path):
+    if is_place(item):
         return decode_cut_out(item, max_side=max_side)
     if isinstance(item, PackedPicture):
         return decode_cut_out(item.read(), name=item.name, max_side=max_side)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+
+from fashion_assets.storage.places import Place
 
 Modality = Literal["text", "image", "joint"]
 Vectors = npt.NDArray[np.float32]
@@ -21,7 +22,8 @@ class Encoder(Protocol):
 
     ``model_id`` is the spec with its revision (``st:name@1a2b3c…``): equal ids promise equal vectors.
     ``dim`` is d. ``modality`` says which items are taken: ``text`` takes ``str``; ``image`` takes RGB or
-    RGBA uint8 arrays (h, w, 3|4), Pillow images, ``Path`` or ``PackedPicture``; ``joint`` takes both, in one
+    RGBA uint8 arrays (h, w, 3|4), Pillow images, ``Path`` (or one in a bucket) or ``PackedPicture``;
+    ``joint`` takes both, in one
     space. In RGBA pictures alpha is the garment region. A ``str`` is always a text, never a path.
     An encoder that has files decoded at another long side than ``pictures.DECODE_SIDE`` says so as ``decode_side``.
     """
@@ -45,7 +47,7 @@ class ShardingEncoder(Encoder, Protocol):
     """An encoder that puts its vectors into the cache by itself, because it works in other processes."""
 
     def encode_shards(
-        self, root: Path, shard_rows: int, hashes: Sequence[str], items: Items
+        self, root: Place, shard_rows: int, hashes: Sequence[str], items: Items
     ) -> dict[str, str]:
         """Content hash -> reason of the pictures that cannot be read; the vectors of all others are in the cache.
 

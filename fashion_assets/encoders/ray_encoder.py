@@ -23,6 +23,7 @@ from fashion_assets.encoders.ray_session import connect
 from fashion_assets.encoders.ray_shares import encoder_share
 from fashion_assets.encoders.tables import vectors_of
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.places import Place
 
 #: Texts or paths per encoder that are in the pipeline at once: about 40 MB of rows.
 REFERENCES_PER_ENCODER: Final = 1 << 18
@@ -90,12 +91,13 @@ class RayEncoder:
         return out
 
     def encode_shards(
-        self, root: Path, shard_rows: int, hashes: Sequence[str], items: Items
+        self, root: Place, shard_rows: int, hashes: Sequence[str], items: Items
     ) -> dict[str, str]:
         """Content hash -> reason of the refused pictures; the other vectors are in ``root``, at most ``shard_rows``
         a shard.
 
-        The workers write them: ``root`` and the pictures have to be where every node sees them by the same path.
+        The workers write them: ``root`` and the pictures have to be in a bucket, or where every node sees them by the
+        same path.
         Texts and paths stream through one pipeline; items in memory, and those of a function, follow each other in
         waves of ``shard_rows`` per encoder. A killed driver loses the call that each encoder is at, at most
         (``ray_pipeline.call_rows``).

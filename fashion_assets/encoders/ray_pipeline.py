@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
@@ -28,6 +27,7 @@ from fashion_assets.encoders.ray_workers import (
     encoder_facts,
 )
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.places import Place
 
 #: Pixels a block, in bytes: what a stage hands on at once (64 crops of 256 x 256 with their region).
 BLOCK_BYTES: Final = 16 * 1024**2
@@ -79,7 +79,7 @@ class Pipeline:
         yield from _tables(rows, facts.model_id)
 
     def stored(
-        self, facts: EncoderFacts, keys: list[str], items: list[Any], root: Path, shard_rows: int
+        self, facts: EncoderFacts, keys: list[str], items: list[Any], root: Place, shard_rows: int
     ) -> Iterator[pa.Table]:
         """Tables (key, refused) of the refused, in any order; the others are in the cache under ``root``, at most
         ``shard_rows`` a file."""

@@ -1,13 +1,12 @@
 """Items as rows of an Arrow table, which is what Ray moves: from the driver to decoding tasks to encoders.
 
-A picture file on disk travels as its path and is read by the worker; a packed picture as its bytes, a picture in
-memory as its pixels.
+A picture file on disk or in a bucket travels as its path and is read by the worker; a packed picture as its bytes, a
+picture in memory as its pixels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -18,6 +17,7 @@ from fashion_assets.encoders.pictures import PackedPicture, is_picture, picture_
 from fashion_assets.encoders.protocol import Modality
 from fashion_assets.media.errors import MediaError
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.places import is_place, place
 
 #: One item. ``key`` is what the caller knows it by; of text, path, content (with its name) and pixels one is there;
 #: ``refused`` says why a picture cannot be read.
@@ -59,7 +59,7 @@ def check_kinds(items: Sequence[Any], modality: Modality, model_id: str, first: 
 
 def is_reference(item: object) -> bool:
     """Whether the item is small whatever it stands for: a text or a path."""
-    return isinstance(item, str | Path)
+    return isinstance(item, str) or is_place(item)
 
 
 def rows_of_items(keys: Sequence[str], items: Sequence[Any]) -> pa.Table:
@@ -98,7 +98,7 @@ def items_of_rows(rows: pa.Table) -> list[Any]:
 def _row(key: str, item: Any) -> dict[str, Any]:
     if isinstance(item, str):
         return {"key": key, "text": item}
-    if isinstance(item, Path):
+    if is_place(item):
         # Workers have another working folder.
         return {"key": key, "path": str(item.absolute())}
     if isinstance(item, PackedPicture):
@@ -112,7 +112,7 @@ def _row(key: str, item: Any) -> dict[str, Any]:
 def _decoded(row: dict[str, Any], max_side: int) -> dict[str, Any]:
     item: Any
     if row["path"] is not None:
-        item = Path(row["path"])
+        item = place(row["path"])
     elif row["content"] is not None:
         content = row["content"]
         item = PackedPicture(row["name"], lambda: content)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -22,6 +21,7 @@ from fashion_assets.encoders.rows import checked_vectors
 from fashion_assets.encoders.tables import vector_array, vectors_of
 from fashion_assets.networks.cores import limit_cores
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.places import Place
 
 #: What a call whose vectors are stored hands back: the refused alone, with the reason.
 REFUSED_ROWS: Final = pa.schema([pa.field("key", pa.string()), pa.field("refused", pa.string())])
@@ -96,7 +96,7 @@ class EncodeRows:
 class EncodeShards(EncodeRows):
     """The same actor, which writes what it encodes, so that a call that has ended cannot be lost."""
 
-    def __init__(self, *encoding: Any, root: Path, shard_rows: int) -> None:
+    def __init__(self, *encoding: Any, root: Place, shard_rows: int) -> None:
         super().__init__(*encoding)
         self._root = root
         self._shard_rows = shard_rows
@@ -106,7 +106,7 @@ class EncodeShards(EncodeRows):
         return store_rows(super().__call__(rows), self._root, self._encoder.model_id, self._shard_rows)
 
 
-def store_rows(rows: pa.Table, root: Path, model_id: str, shard_rows: int) -> pa.Table:
+def store_rows(rows: pa.Table, root: Place, model_id: str, shard_rows: int) -> pa.Table:
     """The refused of encoded rows; the vectors of the others are shards of ``shard_rows`` on disk, the last less."""
     readable = rows.filter(rows.column("refused").is_null())
     cache = EmbeddingCache(root)

@@ -128,6 +128,13 @@ def _kinds() -> dict[str, _Kind]:
             _load_visual,
             False,
         ),
+        "words": _Kind(
+            "words:<file>",
+            "gensim",
+            ("gensim",),
+            "short texts, mean of any word2vec, GloVe, fastText or navec vectors",
+            _load_words,
+        ),
         "st": _Kind(
             "st:<name or path>",
             "sentence-transformers",
@@ -143,7 +150,7 @@ def _kinds() -> dict[str, _Kind]:
             _load_open_clip,
         ),
         "timm": _Kind(
-            "timm:<name>[/<path>]",
+            "timm:<name>[/<path>] or timm:<folder>",
             "timm",
             ("torch", "timm"),
             "pictures, BEiT, EfficientNet and others",
@@ -188,6 +195,15 @@ def _load_visual(name: str, options: _Options) -> Encoder:
     if name != "visual":
         raise UserError(f"encoder 'local:{name}': local:visual takes nothing behind its name")
     return LocalVisualEncoder()
+
+
+def _load_words(name: str, options: _Options) -> Encoder:
+    from fashion_assets.encoders.averaged_words import AveragedWords
+
+    path = local_path(name, options.models_dir)
+    if path is None:
+        raise missing_file(f"encoder 'words:{name}'", name, options.models_dir)
+    return AveragedWords.load(path)
 
 
 def _load_st(name: str, options: _Options) -> Encoder:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fashion_assets.encoders.towers import NetworkEncoder, Tower
+from fashion_assets.encoders.towers import NetworkEncoder, Tower, Trainable
 from fashion_assets.networks.hub import load_folder_or_hub
 from fashion_assets.networks.torch_compile import compiled
 from fashion_assets.networks.torch_runtime import TorchRuntime, ready
@@ -40,7 +40,11 @@ def _load(spec: str, folder: Path, model_id: str, runtime: TorchRuntime) -> Netw
     try:
         # transformers casts by itself, because it knows what has to stay in float32 (rotary frequencies).
         model = SentenceTransformer(
-            str(folder), device=device, local_files_only=True, model_kwargs={"dtype": runtime.dtype}
+            str(folder),
+            device=device,
+            local_files_only=True,
+            trust_remote_code=False,
+            model_kwargs={"dtype": runtime.dtype},
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise UnloadableFiles(
@@ -61,13 +65,21 @@ def _load(spec: str, folder: Path, model_id: str, runtime: TorchRuntime) -> Netw
     def prepare(texts: list[str]) -> Any:
         return pinned(model.preprocess(texts, prompt=prompt), device)
 
+    def rows_of(features: Any) -> torch.Tensor:
+        rows: torch.Tensor = model(on_device(features, device))["sentence_embedding"]
+        return rows
+
     def forward(features: Any) -> Any:
         with torch.inference_mode():
-            return fetched(model(on_device(features, device))["sentence_embedding"])
+            return fetched(rows_of(features))
 
     dim = model.get_embedding_dimension()
     if dim is None:
         dim = int(forward(prepare(["衣"])).shape[1])
     return NetworkEncoder(
-        runtime.model_id(model_id), int(dim), text=Tower(prepare, forward), batch_size=runtime.batch_size()
+        runtime.model_id(model_id),
+        int(dim),
+        text=Tower(prepare, forward, trainable=Trainable(model, rows_of)),
+        batch_size=runtime.batch_size(),
+        save=lambda target: model.save(str(target), create_model_card=False),
     )

@@ -6,10 +6,9 @@ every function here then raises FileNotFoundError, and the caller lists again.
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -20,55 +19,75 @@ from fashion_assets.encoders.protocol import Vectors
 from fashion_assets.encoders.schemas import MODEL_ID_KEY
 from fashion_assets.encoders.tables import vectors_of
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.parquet_files import is_damage, open_parquet
+from fashion_assets.storage.places import Place, Stamp, entries
 
 
-def list_shards(folder: Path) -> list[Path]:
+def list_shards(folder: Place) -> list[Place]:
     """The shards of one model, sorted by name; none if the folder is missing."""
+    return list(stamped_shards(folder))
+
+
+def stamped_shards(folder: Place) -> dict[Place, Stamp]:
+    """The same with their sizes."""
+    files, _ = entries(folder)
     # Temporary files of writers that are at work or were killed start with a dot.
-    return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("."))
+    return {
+        path: stamp
+        for path, stamp in files.items()
+        if path.suffix == ".parquet" and not path.name.startswith(".")
+    }
 
 
-def new_shard_path(folder: Path) -> Path:
-    """A name in ``folder`` that no other process takes."""
-    return folder / f"{uuid.uuid4().hex}.parquet"
+def shard_path(folder: Place, hashes: Iterable[str]) -> Place:
+    """The place in ``folder`` of the shard that holds the vectors of ``hashes``, in this order.
+
+    The name follows from the content: a shard that two processes write, or one twice, is one file.
+    """
+    digest = hashlib.sha256()
+    for content_hash in hashes:
+        digest.update(content_hash.encode() + b"\n")
+    return folder / f"{digest.hexdigest()[:32]}.parquet"
 
 
 @contextmanager
-def open_shard(path: Path) -> Iterator[pq.ParquetFile]:
-    """The shard, open; once open it can be read to the end even if a compaction removes it meanwhile.
+def open_shard(path: Place) -> Iterator[pq.ParquetFile]:
+    """The shard, open; on a disk it can then be read to the end even if a compaction removes it meanwhile.
 
     Raises UserError for a file that cannot be read, FileNotFoundError for one that is gone.
     """
     try:
-        with pq.ParquetFile(path) as file:
+        with open_parquet(path) as file:
             yield file
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowInvalid) as error:
+        if not is_damage(error, path):
+            raise
         raise UserError(
             f"the cached vectors in {path} cannot be read ({error}); delete the file to encode again"
         ) from error
 
 
-def shard_hashes(path: Path) -> pa.Array:
+def shard_hashes(path: Place) -> pa.Array:
     """(n,) content hashes of the shard's rows."""
     with open_shard(path) as file:
         return file.read(columns=["content_hash"]).column("content_hash").combine_chunks()
 
 
-def shard_length(path: Path) -> int:
+def shard_length(path: Place) -> int:
     """How many rows the shard has; reads its footer alone."""
     with open_shard(path) as file:
         return int(file.metadata.num_rows)
 
 
-def shard_model(path: Path) -> tuple[str, int]:
-    """(model id, dimension) of the shard's vectors; reads its footer alone."""
+def shard_content(path: Place) -> tuple[tuple[str, int], pa.Array]:
+    """((model id, dimension), content hashes (n,)) of the shard."""
     with open_shard(path) as file:
-        return _model(file)
+        return _model(file), file.read(columns=["content_hash"]).column("content_hash").combine_chunks()
 
 
-def shard_vectors(path: Path, rows: npt.NDArray[np.int64], model_id: str, dim: int) -> Vectors:
+def shard_vectors(path: Place, rows: npt.NDArray[np.int64], model_id: str, dim: int) -> Vectors:
     """(len(rows), dim) float32, the vectors of ``rows``; reads only the row groups that hold one of them.
 
     Raises UserError if the shard's vectors are of another model or dimension.
@@ -86,7 +105,7 @@ def shard_vectors(path: Path, rows: npt.NDArray[np.int64], model_id: str, dim: i
     return chosen
 
 
-def require_model(path: Path, found: tuple[str, int], expected: tuple[str, int]) -> None:
+def require_model(path: Place, found: tuple[str, int], expected: tuple[str, int]) -> None:
     """UserError if the (model id, dimension) found in a shard is not the expected one."""
     if found != expected:
         raise UserError(

@@ -1,16 +1,20 @@
-"""``timm:<name>`` and ``timm:<name>/<weights file>``: picture networks of timm as feature extractors.
+"""``timm:<name>``, ``timm:<name>/<weights file>`` and ``timm:<folder>``: picture networks of timm that make features.
 
-The classifier is taken off; the vector is the pooled feature before it.
+The classifier is taken off; the vector is the pooled feature before it. A folder holds ``config.json`` and
+``model.safetensors``, as timm's repositories on the hub do.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fashion_assets.encoders.torch_pictures import from_torchvision
-from fashion_assets.encoders.towers import NetworkEncoder, Tower
-from fashion_assets.networks.hub import HubSnapshot, load_from_hub
+from fashion_assets.encoders.towers import NetworkEncoder, Tower, Trainable
+from fashion_assets.networks.hub import load_from_hub
 from fashion_assets.networks.torch_compile import compiled
 from fashion_assets.networks.torch_runtime import TorchRuntime, ready
 from fashion_assets.networks.torch_transfer import fetched
@@ -29,11 +33,15 @@ if TYPE_CHECKING:
 
 #: Order of preference inside a hub snapshot; timm's own repositories hold the first.
 _WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+_CONFIG_FILE = "config.json"
 
 
 def load_timm(name: str, *, models_dir: Path | None, runtime: TorchRuntime) -> NetworkEncoder:
     """The picture encoder of a timm architecture with its published weights or with a file's."""
     spec = f"timm:{name}"
+    folder = local_path(name, models_dir)
+    if folder is not None and folder.is_dir():
+        return _load_folder(spec, folder, runtime)
     architecture, separator, weights = name.partition("/")
     _check_architecture(spec, architecture)
     if separator:
@@ -41,18 +49,42 @@ def load_timm(name: str, *, models_dir: Path | None, runtime: TorchRuntime) -> N
         if file is None or not file.is_file():
             raise missing_file(f"encoder {spec!r}", weights, models_dir)
         model_id = model_id_of(f"timm:{architecture}/{file.name}", path_digest(file))
-        return _build(spec, architecture, file, model_id, runtime)
+        return _build(spec, *_from_file(architecture, file), model_id, runtime)
     return load_from_hub(
         f"encoder {spec!r}",
         _published_weights(spec, architecture),
         lambda snapshot: _build(
             spec,
-            architecture,
-            _weights_file(spec, snapshot),
+            *_from_file(architecture, _weights_file(spec, snapshot.folder)),
             model_id_of(f"timm:{architecture}", snapshot.commit),
             runtime,
         ),
     )
+
+
+def _load_folder(spec: str, folder: Path, runtime: TorchRuntime) -> NetworkEncoder:
+    import timm
+
+    try:
+        architecture = str(json.loads((folder / _CONFIG_FILE).read_text(encoding="utf-8"))["architecture"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UnloadableFiles(
+            f"encoder {spec!r}: {folder / _CONFIG_FILE} names no timm architecture ({type(error).__name__}: {error})"
+        ) from error
+    _check_architecture(spec, architecture)
+    weights = _weights_file(spec, folder)
+    model_id = model_id_of(f"timm:{folder.name}", path_digest(folder))
+    return _build(
+        spec, partial(timm.create_model, f"local-dir:{folder}", num_classes=0), weights, model_id, runtime
+    )
+
+
+def _from_file(architecture: str, weights: Path) -> tuple[Callable[..., Any], Path]:
+    """(``create(pretrained=…)`` of the network with the weights of a file, that file)."""
+    import timm
+
+    overlay = {"file": str(weights)}
+    return partial(timm.create_model, architecture, num_classes=0, pretrained_cfg_overlay=overlay), weights
 
 
 def _check_architecture(spec: str, architecture: str) -> None:
@@ -63,7 +95,7 @@ def _check_architecture(spec: str, architecture: str) -> None:
         raise UserError(
             f"encoder {spec!r}: timm has no network {architecture!r}"
             + (f"; near ones: {', '.join(near)}" if near else "")
-            + "; expected timm:<name> or timm:<name>/<weights file>"
+            + "; expected timm:<name>, timm:<name>/<weights file> or timm:<folder>"
         )
 
 
@@ -79,20 +111,21 @@ def _published_weights(spec: str, architecture: str) -> str:
     return str(configuration.hf_hub_id)
 
 
-def _weights_file(spec: str, snapshot: HubSnapshot) -> Path:
+def _weights_file(spec: str, folder: Path) -> Path:
     for name in _WEIGHT_FILES:
-        if (snapshot.folder / name).is_file():
-            return snapshot.folder / name
-    raise UnloadableFiles(f"encoder {spec!r}: {snapshot.folder} holds none of {', '.join(_WEIGHT_FILES)}")
+        if (folder / name).is_file():
+            return folder / name
+    raise UnloadableFiles(f"encoder {spec!r}: {folder} holds none of {', '.join(_WEIGHT_FILES)}")
 
 
 def _build(
-    spec: str, architecture: str, weights: Path, model_id: str, runtime: TorchRuntime
+    spec: str, create: Callable[..., Any], weights: Path, model_id: str, runtime: TorchRuntime
 ) -> NetworkEncoder:
+    """The encoder of the network that ``create(pretrained=True)`` makes with ``weights``."""
     import timm
     import torch
 
-    network: Any = ready(_weighted(spec, architecture, weights), runtime.device, runtime.dtype)
+    network: Any = ready(_weighted(spec, create, weights), runtime.device, runtime.dtype)
     settings = timm.data.resolve_model_data_config(network)
     picture = from_torchvision(timm.data.create_transform(**settings, is_training=False))
     moved = picture.onto(runtime.device, runtime.dtype)
@@ -114,28 +147,32 @@ def _build(
     return NetworkEncoder(
         runtime.model_id(model_id),
         dim,
-        image=Tower(lambda fitted: picture.batch(fitted, runtime.device), forward, picture.fit),
+        image=Tower(
+            lambda fitted: picture.batch(fitted, runtime.device),
+            forward,
+            picture.fit,
+            trainable=Trainable(network, rows_of, picture),
+        ),
         batch_size=runtime.batch_size(),
+        save=lambda folder: timm.models.save_for_hf(network, str(folder), safe_serialization=True),
     )
 
 
-def _weighted(spec: str, architecture: str, weights: Path) -> torch.nn.Module:
+def _weighted(spec: str, create: Callable[..., Any], weights: Path) -> torch.nn.Module:
     """The network with the file's weights, loaded by timm, which knows how older files name their layers.
 
     timm says nothing when a file lacks layers and leaves them random. Two networks made from one seed
     differ wherever the file had a say, so a varied parameter that is equal in both was never loaded.
     """
-    import timm
     import torch
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        untouched = timm.create_model(architecture, pretrained=False, num_classes=0)
+        untouched: torch.nn.Module = create(pretrained=False)
+        architecture = untouched.pretrained_cfg["architecture"]
         torch.manual_seed(0)
         try:
-            network = timm.create_model(
-                architecture, pretrained=True, num_classes=0, pretrained_cfg_overlay={"file": str(weights)}
-            )
+            network: torch.nn.Module = create(pretrained=True)
         except Exception as error:  # safetensors, pickle and size errors have no common class
             raise UnloadableFiles(
                 f"encoder {spec!r}: {weights} does not fit {architecture} ({type(error).__name__}: {error})"

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     import torch
 
 
+#: Steps of open_clip that make RGB of what is RGB already.
+_COLOUR_STEPS = ("MaybeConvertMode", "_convert_to_rgb", "function")
+
+
 @dataclass(frozen=True)
 class Scaling:
     """``(pixels * factor - mean) / std`` by channel, which a network wants done to uint8 pixels."""
@@ -31,14 +35,27 @@ class Scaling:
 
 
 @dataclass(frozen=True)
+class Resizing:
+    """A picture made to fit by Pillow: to ``resize`` (short side, or height and width) by ``interpolation``, then the
+    middle ``crop`` (height, width) of it.
+    """
+
+    resize: tuple[int, ...]
+    interpolation: str
+    crop: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class PictureInput:
     """How pictures become a network's input.
 
     ``fit``: uint8 RGB (h, w, 3) -> uint8 (3, H, W) where ``scaling`` is given, else the finished float32 (3, H, W).
+    ``resizing``: what ``fit`` does, where it can be said in numbers.
     """
 
     fit: Callable[[Pixels], npt.NDArray[Any]]
     scaling: Scaling | None
+    resizing: Resizing | None = None
 
     def batch(self, fitted: Sequence[npt.NDArray[Any]], device: str) -> torch.Tensor:
         """(n, 3, H, W) on the host, ready to go to ``device``."""
@@ -75,7 +92,22 @@ def from_torchvision(transform: Any) -> PictureInput:
     def channels_first(pixels: Pixels) -> npt.NDArray[np.uint8]:
         return np.ascontiguousarray(np.asarray(fit(_pillow(pixels)).convert("RGB")).transpose(2, 0, 1))
 
-    return PictureInput(channels_first, Scaling(1 / 255, mean, std))
+    return PictureInput(channels_first, Scaling(1 / 255, mean, std), _resizing(steps[:-2]))
+
+
+def _resizing(steps: Sequence[Any]) -> Resizing | None:
+    """The resizing that torchvision's steps do; None if there is more to them."""
+    from torchvision import transforms
+
+    steps = [step for step in steps if type(step).__name__ not in _COLOUR_STEPS]
+    crop = steps.pop() if len(steps) > 1 and isinstance(steps[-1], transforms.CenterCrop) else None
+    if len(steps) != 1 or not isinstance(steps[0], transforms.Resize):
+        return None
+    size = steps[0].size
+    resize = (size,) if isinstance(size, int) else tuple(int(side) for side in size)
+    cropped = resize if crop is None else tuple(int(side) for side in crop.size)
+    height, width = cropped if len(cropped) == 2 else (resize[0], resize[0])
+    return Resizing(resize, str(steps[0].interpolation.value), (height, width))
 
 
 def from_image_processor(processor: Any) -> PictureInput:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +18,26 @@ from fashion_assets.encoders.rows import checked_vectors, unit_rows
 from fashion_assets.networks.weights import with_preprocessing
 from fashion_assets.storage.errors import UserError
 
+if TYPE_CHECKING:
+    import torch
+
+    from fashion_assets.encoders.torch_pictures import PictureInput
+
 #: Raised when the way from an item to the network's input changes, so that old vectors are not taken for new ones.
 #: Pictures, 2: files are read by ``media.decoding`` at a long side of ``pictures.DECODE_SIDE``; before, at their own.
 PREPROCESSING_VERSIONS: Final[dict[Modality, int]] = {"text": 1, "image": 2, "joint": 2}
+
+
+@dataclass(frozen=True)
+class Trainable:
+    """A tower's network for those who train it: ``rows`` makes (n, d) rows of what ``Tower.prepare`` made, and
+    gradients flow back through it into ``network``.
+    """
+
+    network: torch.nn.Module
+    rows: Callable[[Any], torch.Tensor]
+    #: How pictures become the batch; None for texts.
+    picture: PictureInput | None = None
 
 
 @dataclass(frozen=True)
@@ -37,6 +55,8 @@ class Tower:
     lanes: int = 1
     #: Whether ``forward`` always works on whole batches, however few items there are.
     fixed: bool = False
+    #: What training needs; None for what cannot be trained (ONNX).
+    trainable: Trainable | None = None
 
     def read(self, item: Any) -> Any:
         """What ``prepare`` takes for one picture item. Raises MediaError for a file that cannot be read."""
@@ -58,12 +78,15 @@ class NetworkEncoder:
         text: Tower | None = None,
         image: Tower | None = None,
         batch_size: int,
+        save: Callable[[Path], None] | None = None,
     ) -> None:
         self.modality: Modality = "joint" if text and image else "text" if text else "image"
         self.model_id = with_preprocessing(model_id, PREPROCESSING_VERSIONS[self.modality])
         self.dim = dim
         #: The ways through the network, for those who time it alone.
         self.text_tower, self.image_tower = text, image
+        #: Writes network and preprocessing into an empty folder that ``<kind>:<folder>`` loads; None: cannot be saved.
+        self.save = save
         self._text = self._image = None
         if text is not None:
             self._text = BatchRunner(

@@ -7,12 +7,13 @@ their shared space; picture networks (ViT, DINOv2, BEiT) become picture encoders
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fashion_assets.encoders.torch_pictures import from_image_processor
-from fashion_assets.encoders.towers import NetworkEncoder, Tower
+from fashion_assets.encoders.towers import NetworkEncoder, Tower, Trainable
 from fashion_assets.networks.hub import load_folder_or_hub
 from fashion_assets.networks.torch_compile import compiled
 from fashion_assets.networks.torch_runtime import TorchRuntime
@@ -27,6 +28,8 @@ from fashion_assets.storage.errors import UserError
 DEFAULT_MAX_TOKENS = 512
 #: Tokenizers without a limit report a huge number (transformers' VERY_LARGE_INTEGER).
 _NO_LIMIT = 1_000_000
+#: Files beside the weights that say how tokens and pictures are made.
+_DESCRIPTION_SUFFIXES = (".json", ".txt", ".model", ".jinja")
 #: These count positions from the padding index on, so two of the table's rows are never used for tokens.
 _OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet")
 
@@ -48,7 +51,11 @@ def _load(spec: str, folder: Path, model_id: str, runtime: TorchRuntime) -> Netw
     try:
         # transformers casts by itself, because it knows what has to stay in float32 (rotary frequencies).
         model, report = AutoModel.from_pretrained(
-            str(folder), dtype=runtime.dtype, local_files_only=True, output_loading_info=True
+            str(folder),
+            dtype=runtime.dtype,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
         )
         model.eval().requires_grad_(False).to(runtime.device)
         text, image = _towers(spec, model, folder, runtime)
@@ -72,7 +79,17 @@ def _load(spec: str, folder: Path, model_id: str, runtime: TorchRuntime) -> Netw
         text=text,
         image=image,
         batch_size=runtime.batch_size(),
+        save=lambda target: _save(model, folder, target),
     )
+
+
+def _save(model: Any, source: Path, target: Path) -> None:
+    """The network, and beside it what its source says about tokens and pictures, file by file."""
+    model.save_pretrained(str(target))
+    for file in source.iterdir():
+        described = file.suffix in _DESCRIPTION_SUFFIXES and not file.name.endswith(".index.json")
+        if file.is_file() and described and not (target / file.name).exists():
+            shutil.copyfile(file, target / file.name)
 
 
 def _towers(spec: str, model: Any, folder: Path, runtime: TorchRuntime) -> tuple[Tower | None, Tower | None]:
@@ -107,16 +124,15 @@ def _text_tower(spec: str, model: Any, folder: Path, runtime: TorchRuntime, *, j
     import torch
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     config = model.config.get_text_config() if joint else model.config
     max_tokens = _max_tokens(tokenizer, config)
     # SigLIP was trained on texts padded to the full length and reads the last position.
     padding: Any = "max_length" if "siglip" in model.config.model_type else "longest"
-    rows_of: Any = partial(_text_features if joint else _mean_over_tokens, model)
-    if runtime.compile:
-        rows_of = compiled(rows_of, spec)
+    plain: Any = partial(_text_features if joint else _mean_over_tokens, model)
+    rows_of = compiled(plain, spec) if runtime.compile else plain
 
     def prepare(texts: list[str]) -> Any:
         batch = tokenizer(texts, padding=padding, truncation=True, max_length=max_tokens, return_tensors="pt")
@@ -126,7 +142,8 @@ def _text_tower(spec: str, model: Any, folder: Path, runtime: TorchRuntime, *, j
         with torch.inference_mode():
             return fetched(rows_of(**on_device(batch, runtime.device)))
 
-    return Tower(prepare, forward)
+    trainable = Trainable(model, lambda batch: plain(**on_device(batch, runtime.device)))
+    return Tower(prepare, forward, trainable=trainable)
 
 
 def _text_features(model: Any, **inputs: Any) -> Any:
@@ -153,7 +170,9 @@ def _image_tower(spec: str, model: Any, folder: Path, runtime: TorchRuntime, *, 
     import torch
     from transformers import AutoImageProcessor
 
-    picture = from_image_processor(AutoImageProcessor.from_pretrained(str(folder), local_files_only=True))
+    picture = from_image_processor(
+        AutoImageProcessor.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    )
     moved = picture.onto(runtime.device, runtime.dtype)
 
     def rows_of(batch: Any) -> Any:
@@ -166,7 +185,12 @@ def _image_tower(spec: str, model: Any, folder: Path, runtime: TorchRuntime, *, 
         with torch.inference_mode():
             return fetched(run(batch))
 
-    return Tower(lambda fitted: picture.batch(fitted, runtime.device), forward, picture.fit)
+    return Tower(
+        lambda fitted: picture.batch(fitted, runtime.device),
+        forward,
+        picture.fit,
+        trainable=Trainable(model, rows_of, picture),
+    )
 
 
 def _pooled(output: Any) -> Any:

@@ -6,7 +6,6 @@ import io
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +19,8 @@ from fashion_assets.media.schemas import GARMENT_IMAGES, as_table
 from fashion_assets.media.segmentation import Crop, Segmenter
 from fashion_assets.media.videos import decode_video_frames
 from fashion_assets.storage.errors import UserError
-from fashion_assets.storage.files import write_bytes_atomic
+from fashion_assets.storage.files import local_copy, write_bytes_atomic
+from fashion_assets.storage.places import ASKING_THREADS, Place, existing, is_remote
 
 logger = logging.getLogger(__name__)
 
@@ -58,8 +58,8 @@ _CONTENT: Final = (
 class _Task:
     """How pictures become crops, the same for all of a month."""
 
-    media_root: Path
-    crops_root: Path
+    media_root: Place
+    crops_root: Place
     segmenter: Segmenter
     min_share: float
     crop: Crop
@@ -67,8 +67,8 @@ class _Task:
 
 def garment_images(
     pictures: pd.DataFrame,
-    media_root: Path,
-    crops_root: Path,
+    media_root: Place,
+    crops_root: Place,
     segmenter: Segmenter,
     month: str,
     min_share: float = MIN_SHARE,
@@ -105,7 +105,10 @@ def garment_images(
     for record in records:
         if _key(record) not in seen:
             first_of.setdefault(_key(record), record)
-    with ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="segment") as pool:
+    # What comes from a bucket and goes to it is mostly waited for.
+    far = is_remote(media_root) or is_remote(crops_root)
+    threads = max(workers, ASKING_THREADS // 2) if far else max(1, workers)
+    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="segment") as pool:
         found = dict(
             zip(first_of, pool.map(lambda record: _content(record, task), first_of.values()), strict=True)
         )
@@ -156,13 +159,15 @@ def _known_contents(known: pd.DataFrame | None, task: _Task) -> dict[Key, Row]:
         & (known["decoding"] == DECODING)
     ]
     contents: dict[Key, Row] = {}
+    named = {path for path in (*same["crop_path"], *same["garment_path"]) if isinstance(path, str)}
+    there = existing(task.crops_root / path for path in named)
     for record in same.to_dict("records"):
         _, _, fraction = str(record["image_id"]).rpartition("#")
         frame = _fraction(fraction) if "#" in str(record["image_id"]) else None
         content = {name: None if pd.isna(record[name]) else record[name] for name in _CONTENT}
         if record["garment_share"] < task.min_share or record["garment_share"] == 0:
             content["crop_path"] = content["garment_path"] = None
-        elif not all(path and (task.crops_root / path).is_file() for path in _paths(content)):
+        elif not all(path and task.crops_root / path in there for path in _paths(content)):
             continue  # kept now but not then, or swept away since: it is cut again
         contents[(str(record["digest"]), frame)] = content
     return contents
@@ -199,7 +204,7 @@ def _content(record: Row, task: _Task) -> Row:
     name = crop_name(task.segmenter.name, digest, frame, task.crop)
     scale_x, scale_y = image.width / image.rgb.shape[1], image.height / image.rgb.shape[0]
     return content | {
-        "crop_path": _write_crop(image, shown, name, task),
+        "crop_path": garment_path if name == garment_path else _write_crop(image, shown, name, task),
         "garment_path": garment_path,
         "box_left": round(left * scale_x),
         "box_top": round(top * scale_y),
@@ -211,17 +216,19 @@ def _content(record: Row, task: _Task) -> Row:
 def _write_crop(image: DecodedImage, shown: Shown, name: str, task: _Task) -> str:
     """``name``, under which the crop lies now; one that lies there already is left as it is."""
     path = task.crops_root / name
-    if not path.is_file():
+    # To ask a bucket takes as long as to write the same crop again.
+    if is_remote(path) or not path.is_file():
         left, top, width, height = _box(shown)
         window = (slice(top, top + height), slice(left, left + width))
         write_bytes_atomic(path, _crop_bytes(image.rgb[window], shown[window]))
     return name
 
 
-def _decode(path: Path, frame: float | None) -> DecodedImage:
+def _decode(path: Place, frame: float | None) -> DecodedImage:
     if frame is None:
         return decode_image(path, max_side=DECODE_SIDE)
-    return decode_video_frames(path, fractions=(frame,), max_side=DECODE_SIDE)[0]
+    with local_copy(path) as video:
+        return decode_video_frames(video, fractions=(frame,), max_side=DECODE_SIDE)[0]
 
 
 def _box(shown: Shown) -> tuple[int, int, int, int]:

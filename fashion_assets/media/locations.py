@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import PurePosixPath, PureWindowsPath
 
 from fashion_assets.media.errors import MediaError
+from fashion_assets.storage.places import Place, is_remote
 
 
-def resolve_inside(root: Path, relative: str) -> Path:
+def resolve_inside(root: Place, relative: str) -> Place:
     """The file ``relative`` under ``root`` with every symbolic link followed.
 
     Raises MediaError if the path is empty, absolute, holds ``..`` or a NUL byte, or ends outside ``root`` by
@@ -22,6 +23,8 @@ def resolve_inside(root: Path, relative: str) -> Path:
         raise MediaError(
             f"the media path {relative!r} leaves the media folder; expected one under {root}, without '..'"
         )
+    if is_remote(root):
+        return root / relative  # a bucket has no links
     try:
         resolved = (root / relative).resolve()
         inside = resolved.is_relative_to(root.resolve())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 import pandas as pd
@@ -27,7 +27,8 @@ from fashion_assets.media.kinds import is_video_name
 from fashion_assets.media.locations import resolve_inside
 from fashion_assets.media.schemas import POST_IMAGES, as_table
 from fashion_assets.media.videos import FRAME_FRACTIONS, decode_video_frames
-from fashion_assets.storage.files import file_digest
+from fashion_assets.storage.files import file_digest, local_copy
+from fashion_assets.storage.places import ASKING_THREADS, Place, is_remote
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ Row = dict[str, Any]
 
 def describe_pictures(
     manifest: pd.DataFrame,
-    media_root: Path,
+    media_root: Place,
     month: str,
     known: pd.DataFrame | None = None,
     *,
@@ -70,7 +71,9 @@ def describe_pictures(
             _locate(entry, media_root)
         if entry["reason"] is None and entry["key"] not in seen:
             first_of.setdefault(entry["key"], entry)
-    with ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="decode") as pool:
+    # What comes from a bucket is mostly waited for.
+    threads = max(workers, ASKING_THREADS) if is_remote(media_root) else max(1, workers)
+    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="decode") as pool:
         found = dict(
             zip(first_of, pool.map(lambda e: _content(e, max_pixels), first_of.values()), strict=True)
         )
@@ -100,7 +103,7 @@ def _entry(record: dict[Any, Any]) -> Row:
     }
 
 
-def _locate(entry: Row, media_root: Path) -> None:
+def _locate(entry: Row, media_root: Place) -> None:
     """Adds ``file``, and ``key`` (digest, suffix); or the reason why the file is not to be opened."""
     try:
         if entry["path"] is None:
@@ -108,7 +111,8 @@ def _locate(entry: Row, media_root: Path) -> None:
                 f"{entry['name']} has no path in the manifest; expected one relative to {media_root}"
             )
         entry["file"] = resolve_inside(media_root, entry["path"])
-        require_regular(entry["file"], entry["name"])
+        if not is_remote(media_root):  # there, a file that is gone shows when it is fetched
+            require_regular(entry["file"], entry["name"])
         if entry["digest"] is None:
             entry["digest"] = file_digest(entry["file"])
         # The suffix is part of the key: the same bytes may be right under one name and refused under another.
@@ -137,14 +141,15 @@ def _contents_by_key(known: pd.DataFrame | None) -> dict[tuple[str, str], list[R
 
 def _content(entry: Row, max_pixels: int) -> list[Row] | str:
     """What the file shows, one dict per frame, or the reason of its refusal. Runs in a thread."""
-    path: Path = entry["file"]
+    path: Place = entry["file"]
     try:
         if is_video_name(entry["path"]):
-            frames = decode_video_frames(path, max_side=HASH_SIDE, max_pixels=max_pixels)
+            with local_copy(path) as video:
+                frames = decode_video_frames(video, max_side=HASH_SIDE, max_pixels=max_pixels)
             described = [_describe(image, f) for image, f in zip(frames, FRAME_FRACTIONS, strict=True)]
         else:
             described = [_describe(decode_image(path, max_side=HASH_SIDE, max_pixels=max_pixels), None)]
-        size = path.stat().st_size
+        size = entry["n_bytes"] if is_remote(path) else path.stat().st_size
     except MediaError as refusal:
         return str(refusal)
     except OSError as fault:

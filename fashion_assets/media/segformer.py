@@ -55,14 +55,16 @@ def _load(what: str, folder: Path, revision: str, device: str | None) -> Segform
 
     chosen = pick_device(device)
     try:
-        config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
+        config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
         if config.model_type != "segformer":
             raise UserError(f"{what}: {folder} holds a {config.model_type} network; expected a segformer one")
         try:
             classes = classes_of_labels(config.id2label)
         except UserError as fault:
             raise UserError(f"{what}: {fault}") from None
-        processor: Any = AutoImageProcessor.from_pretrained(str(folder), local_files_only=True)
+        processor: Any = AutoImageProcessor.from_pretrained(
+            str(folder), local_files_only=True, trust_remote_code=False
+        )
         model, report = SegformerForSemanticSegmentation.from_pretrained(
             str(folder), config=config, dtype=torch.float32, local_files_only=True, output_loading_info=True
         )

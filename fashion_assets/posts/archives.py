@@ -5,12 +5,12 @@ from __future__ import annotations
 import gzip
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from fashion_assets.storage.archive_faults import ARCHIVE_FAULTS
 from fashion_assets.storage.errors import UserError
 
 #: A month of posts is some tens of MB; a member beyond this is a mistake or a trap, and would not fit in
@@ -36,7 +36,9 @@ def read_gzip(path: Path, limit: int = MAX_MEMBER_BYTES) -> bytes:
     try:
         with gzip.open(path, "rb") as handle:
             return _read_limited(handle, limit)
-    except (OSError, EOFError, zlib.error) as fault:
+    except UserError:
+        raise
+    except ARCHIVE_FAULTS as fault:
         raise UserError(f"it is not a whole gzip file ({fault}); copy it again") from None
 
 
@@ -44,7 +46,7 @@ def open_zip(path: Path) -> zipfile.ZipFile:
     """The archive, open for reading; ``UserError`` (without file name) if it is none or cut off."""
     try:
         return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as fault:
+    except ARCHIVE_FAULTS as fault:
         raise UserError(f"it is not a whole zip archive ({fault}); copy it again") from None
 
 
@@ -76,7 +78,7 @@ def read_member(archive: zipfile.ZipFile, member: Member, limit: int = MAX_MEMBE
             return _read_limited(handle, limit)
     except UserError as fault:
         raise UserError(f"{member.name} was not read: {fault}.") from None
-    except (zipfile.BadZipFile, OSError, EOFError, zlib.error, RuntimeError, NotImplementedError) as fault:
+    except ARCHIVE_FAULTS as fault:
         raise UserError(
             f"{member.name} is damaged in the archive ({fault}); make the archive again."
         ) from None

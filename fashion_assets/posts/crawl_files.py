@@ -8,6 +8,7 @@ what the cells mean (``dates``, ``counts``) or where the rows go (``landing``).
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,7 +171,7 @@ def _read_csv(
 def _positions(columns: list[str], mapping: ColumnMapping | None) -> dict[str, int]:
     """Where each of our columns stands; ``UserError`` for repeated, missing or wrongly declared ones."""
     lowered = [column.lower() for column in columns]
-    repeated = sorted({column for column in lowered if lowered.count(column) > 1})
+    repeated = sorted(column for column, count in Counter(lowered).items() if count > 1)
     if any(_looks_like_data(column) for column in repeated):
         raise UserError("its first line repeats cells that look like data; is the header line missing")
     if repeated:

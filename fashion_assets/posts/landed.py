@@ -8,71 +8,100 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable
-from pathlib import Path
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from fashion_assets.posts.schemas import (
+    CRAWL_SEEN,
     LANDING_ROWS,
     LEDGER,
     MEDIA_MANIFEST,
     MEDIA_SEEN,
+    MONTH_DIGESTS,
     POST_INDEX,
     frame_to_table,
     table_to_frame,
 )
 from fashion_assets.storage.errors import UserError
-from fashion_assets.storage.files import write_parquet_atomic
+from fashion_assets.storage.files import write_bytes_atomic, write_parquet_atomic
+from fashion_assets.storage.lake import Lake
+from fashion_assets.storage.parquet_files import is_damage, read_parquet, read_parquet_schema
+from fashion_assets.storage.places import Place, Stamp, files_below, is_remote
 
 _MONTH = re.compile(r"\d{4}-\d{2}")
 _ROWS_DIGEST = b"rows_digest"
+_EMPTIED = ".emptied"
 #: 64 bits of the file's SHA-256 name its rows in each month.
 DIGEST_IN_NAME = 16
 
 
-def landing_root(lake: Path) -> Path:
+def landing_root(lake: Place) -> Place:
     """The folder of everything that landing keeps."""
     return lake / "landing"
 
 
-def rows_path(lake: Path, month: str, digest: str) -> Path:
+def rows_path(lake: Place, month: str, digest: str) -> Place:
     """Where the rows of one crawl file for one month lie."""
     return landing_root(lake) / month / f"{digest[:DIGEST_IN_NAME]}.parquet"
 
 
-def landed_months(lake: Path) -> list[str]:
+def landed_files(lake: Place) -> dict[str, dict[Place, Stamp]]:
+    """Month -> its landed files in name order, by one look at the folder; months that hold none any more included."""
+    root = landing_root(lake)
+    months: dict[str, dict[Place, Stamp]] = {}
+    if not is_remote(root) and root.is_dir():
+        months = {folder.name: {} for folder in root.iterdir() if _MONTH.fullmatch(folder.name)}
+    for path, stamp in files_below(root).items():
+        if path.parent.parent == root and _MONTH.fullmatch(path.parent.name):
+            files = months.setdefault(path.parent.name, {})
+            if path.suffix == ".parquet" and not path.name.startswith("."):
+                files[path] = stamp
+    return dict(sorted(months.items()))
+
+
+def landed_months(lake: Place) -> list[str]:
     """The months that hold landed rows, in order, and those that held some when ``raw_posts`` was made of them.
 
     Where all posts of a month have moved away, what was made of it must be made again without them.
     """
-    root = landing_root(lake)
-    if not root.is_dir():
-        return []
-    return sorted(
-        folder.name
-        for folder in root.iterdir()
-        if _MONTH.fullmatch(folder.name)
-        and (any(folder.glob("[!.]*.parquet")) or (lake / "raw_posts" / f"{folder.name}.parquet").exists())
-    )
+    return _months(lake, landed_files(lake))
 
 
-def month_files(lake: Path, month: str) -> list[Path]:
+def _months(lake: Place, files: Mapping[str, object]) -> list[str]:
+    made = set(Lake(lake).months("raw_posts")) if not all(files.values()) else set()
+    return [month for month, there in files.items() if there or month in made]
+
+
+def month_files(lake: Place, month: str) -> list[Place]:
     """The landed files of a month, in name order."""
-    return sorted((landing_root(lake) / month).glob("[!.]*.parquet"))
+    return list(files_below(landing_root(lake) / month, "[!.]*.parquet"))
 
 
-def read_rows(path: Path) -> pd.DataFrame:
+def remove_rows(path: Place) -> None:
+    """Take the rows of one crawl file for one month away; the month stays known."""
+    if is_remote(path):
+        # A folder on disk outlives its last file, a prefix does not.
+        write_bytes_atomic(path.parent / _EMPTIED, b"\n")
+    path.unlink(missing_ok=True)
+
+
+def read_rows(path: Place) -> pd.DataFrame:
     """The rows of one landed file; ``UserError`` names it if it is damaged."""
     return table_to_frame(_read(path, LANDING_ROWS))
 
 
-def write_rows(path: Path, rows: pd.DataFrame) -> None:
+def read_post_ids(path: Place) -> pd.Series[str]:
+    """The post ids of one landed file's rows, None where a row has none; of the other columns nothing is read."""
+    return _read(path, pa.schema([LANDING_ROWS.field("post_id")]))["post_id"].to_pandas()
+
+
+def write_rows(path: Place, rows: pd.DataFrame) -> None:
     """Put rows at ``path`` in source order with a digest of them, or take the file away if there is none."""
     if rows.empty:
-        path.unlink(missing_ok=True)
+        remove_rows(path)
         return
     ordered = rows.sort_values(["source_file", "source_row"], kind="stable")
     table = frame_to_table(ordered, LANDING_ROWS)
@@ -83,75 +112,164 @@ def write_rows(path: Path, rows: pd.DataFrame) -> None:
     write_parquet_atomic(path, table.replace_schema_metadata({_ROWS_DIGEST: digest.encode()}))
 
 
-def read_ledger(lake: Path) -> pd.DataFrame:
+def read_ledger(lake: Place) -> pd.DataFrame:
     """What was looked at so far (``LEDGER``), empty before the first landing."""
     return _read_kept(lake, "ledger", LEDGER)
 
 
-def write_ledger(lake: Path, ledger: pd.DataFrame) -> None:
+def write_ledger(lake: Place, ledger: pd.DataFrame) -> None:
     """Put the ledger, all or nothing."""
     write_parquet_atomic(landing_root(lake) / "ledger.parquet", frame_to_table(ledger, LEDGER))
 
 
-def read_post_index(lake: Path) -> pd.DataFrame:
+def read_post_index(lake: Place) -> pd.DataFrame:
     """The month of every landed post (``POST_INDEX``)."""
     return _read_kept(lake, "post_index", POST_INDEX)
 
 
-def write_post_index(lake: Path, index: pd.DataFrame) -> None:
+def write_post_index(lake: Place, index: pd.DataFrame) -> None:
     """Put the post index, all or nothing."""
     write_parquet_atomic(landing_root(lake) / "post_index.parquet", frame_to_table(index, POST_INDEX))
 
 
-def read_media_manifest(lake: Path) -> pd.DataFrame:
+def read_media_manifest(lake: Place) -> pd.DataFrame:
     """The pictures and videos of every post (``MEDIA_MANIFEST``), landed or not."""
     return _read_kept(lake, "media", MEDIA_MANIFEST)
 
 
-def write_media_manifest(lake: Path, manifest: pd.DataFrame) -> None:
+def write_media_manifest(lake: Place, manifest: pd.DataFrame) -> None:
     """Put the media manifest, all or nothing, by post and name."""
     ordered = manifest.sort_values(["post_id", "name", "source"], kind="stable")
     write_parquet_atomic(landing_root(lake) / "media.parquet", frame_to_table(ordered, MEDIA_MANIFEST))
 
 
-def read_media_seen(lake: Path) -> pd.DataFrame:
+def read_media_seen(lake: Place) -> pd.DataFrame:
     """Which media files were looked at already (``MEDIA_SEEN``)."""
     return _read_kept(lake, "media_seen", MEDIA_SEEN)
 
 
-def write_media_seen(lake: Path, seen: pd.DataFrame) -> None:
+def write_media_seen(lake: Place, seen: pd.DataFrame) -> None:
     """Put the list of media files that were looked at, all or nothing."""
     write_parquet_atomic(landing_root(lake) / "media_seen.parquet", frame_to_table(seen, MEDIA_SEEN))
 
 
-def landing_digest(lake: Path, month: str) -> str:
+def read_crawl_seen(lake: Place) -> dict[str, tuple[str, str | None]]:
+    """Key of a file of ``incoming/`` -> (its stamp with its size, digest if it was read)."""
+    seen = _read_kept(lake, "crawl_seen", CRAWL_SEEN)
+    stamps = (f"{n_bytes} {stamp}" for n_bytes, stamp in zip(seen["n_bytes"], seen["stamp"], strict=True))
+    return dict(zip(seen["key"], zip(stamps, seen["digest"], strict=True), strict=True))
+
+
+def write_crawl_seen(lake: Place, seen: Mapping[str, tuple[str, str | None]]) -> None:
+    """Put the list of files of ``incoming/`` that were looked at, all or nothing."""
+    rows = []
+    for key, (stamped, digest) in sorted(seen.items()):
+        n_bytes, _, stamp = stamped.partition(" ")
+        rows.append({"key": key, "n_bytes": int(n_bytes), "stamp": stamp, "digest": digest})
+    write_parquet_atomic(
+        landing_root(lake) / "crawl_seen.parquet", pa.Table.from_pylist(rows, schema=CRAWL_SEEN)
+    )
+
+
+def landing_digest(lake: Place, month: str) -> str:
     """64 hex digits over all that the month's ``raw_posts`` depends on: its landed rows and their media."""
     return landing_digests(lake, [month])[month]
 
 
-def landing_digests(lake: Path, months: Iterable[str] | None = None) -> dict[str, str]:
-    """The digest of each month (of all landed months by default); the media manifest is read once for all."""
+def landing_digests(lake: Place, months: Iterable[str] | None = None) -> dict[str, str]:
+    """The digest of each month (of all landed months by default), as the last landing wrote them down.
+
+    A month of which that does not hold any more is read; the media manifest then once for all.
+    """
+    files = landed_files(lake)
+    return _digests(lake, files, _months(lake, files) if months is None else months, _known_digests(lake))
+
+
+def forget_digests(lake: Place) -> None:
+    """To be called before anything changes that a digest depends on: a killed landing leaves none that is wrong."""
+    _digests_path(lake).unlink(missing_ok=True)
+
+
+def remember_digests(lake: Place, before: Mapping[str, MonthDigest], touched: Collection[str]) -> None:
+    """Write the digests down, those of ``touched`` months and of changed files anew, the others as ``before``."""
+    files = landed_files(lake)
+    months = _months(lake, files)
+    known = {month: kept for month, kept in before.items() if month not in touched}
+    digests = _digests(lake, files, months, known)
+    rows = [
+        {"month": month, "files": _named(files.get(month, {})), "digest": digests[month]} for month in months
+    ]
+    write_parquet_atomic(_digests_path(lake), pa.Table.from_pylist(rows, schema=MONTH_DIGESTS))
+
+
+def known_digests(lake: Place) -> dict[str, MonthDigest] | None:
+    """What the last landing wrote down; None if that is gone."""
+    path = _digests_path(lake)
+    return _known_digests(lake) if path.exists() else None
+
+
+class MonthDigest(NamedTuple):
+    """A month's digest, and the names and sizes of the files that it was made of."""
+
+    files: list[str]
+    digest: str
+
+
+def _known_digests(lake: Place) -> dict[str, MonthDigest]:
+    kept = _read_kept(lake, "month_digests", MONTH_DIGESTS)
+    rows = zip(kept["month"], kept["files"], kept["digest"], strict=True)
+    return {month: MonthDigest(list(files), digest) for month, files, digest in rows}
+
+
+def _digests(
+    lake: Place,
+    files: Mapping[str, Mapping[Place, Stamp]],
+    months: Iterable[str],
+    known: Mapping[str, MonthDigest],
+) -> dict[str, str]:
+    digests: dict[str, str] = {}
+    media: dict[str, list[str]] | None = None
+    for month in months:
+        there = files.get(month, {})
+        if month in known and known[month].files == _named(there):
+            digests[month] = known[month].digest
+            continue
+        media = _media_by_post(lake) if media is None else media
+        digests[month] = _digest_of(there, media)
+    return digests
+
+
+def _digest_of(files: Iterable[Place], media: Mapping[str, list[str]]) -> str:
+    total = hashlib.sha256()
+    posts: set[str] = set()
+    for path in files:
+        kept = (read_parquet_schema(path).metadata or {}).get(_ROWS_DIGEST, b"")
+        total.update(f"{path.name}\t{kept.decode()}\n".encode())
+        if media:
+            posts.update(_post_ids(path))
+    for post_id in sorted(posts & media.keys()):
+        total.update("\n".join([post_id, *sorted(media[post_id])]).encode())
+    return total.hexdigest()
+
+
+def _media_by_post(lake: Place) -> dict[str, list[str]]:
     manifest = read_media_manifest(lake)
     by_post: dict[str, list[str]] = {}
     media = zip(manifest["post_id"], manifest["name"], manifest["digest"], manifest["reason"], strict=True)
     for post_id, name, digest, reason in media:
         by_post.setdefault(post_id, []).append(f"{name}\t{digest}\t{reason}")
-    digests: dict[str, str] = {}
-    for month in landed_months(lake) if months is None else months:
-        total = hashlib.sha256()
-        posts: set[str] = set()
-        for path in month_files(lake, month):
-            kept = (pq.read_schema(path).metadata or {}).get(_ROWS_DIGEST, b"")
-            total.update(f"{path.name}\t{kept.decode()}\n".encode())
-            if by_post:
-                posts.update(_post_ids(path))
-        for post_id in sorted(posts & by_post.keys()):
-            total.update("\n".join([post_id, *sorted(by_post[post_id])]).encode())
-        digests[month] = total.hexdigest()
-    return digests
+    return by_post
 
 
-def move_posts(lake: Path, moves: dict[str, tuple[str, str]]) -> set[str]:
+def _named(files: Mapping[Place, Stamp]) -> list[str]:
+    return [f"{path.name} {stamp.n_bytes}" for path, stamp in files.items()]
+
+
+def _digests_path(lake: Place) -> Place:
+    return landing_root(lake) / "month_digests.parquet"
+
+
+def move_posts(lake: Place, moves: dict[str, tuple[str, str]]) -> set[str]:
     """Move all rows of posts from one month to another (post id -> (from, to)); the months that changed.
 
     The new file is written before the old one is cut, so a killed process leaves rows twice and never not at
@@ -177,7 +295,7 @@ def move_posts(lake: Path, moves: dict[str, tuple[str, str]]) -> set[str]:
     return touched
 
 
-def all_rows(lake: Path, without: Collection[str] = ()) -> pd.DataFrame:
+def all_rows(lake: Place, without: Collection[str] = ()) -> pd.DataFrame:
     """Every landed row except those of the named files (16 digits of their digests)."""
     frames = [
         read_rows(path)
@@ -188,28 +306,30 @@ def all_rows(lake: Path, without: Collection[str] = ()) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else table_to_frame(LANDING_ROWS.empty_table())
 
 
-def landed_authors(lake: Path) -> set[str]:
+def landed_authors(lake: Place) -> set[str]:
     """The hashes of all authors in the lake."""
     authors: set[str] = set()
     for month in landed_months(lake):
         for path in month_files(lake, month):
-            authors.update(pq.read_table(path, columns=["author"])["author"].drop_null().unique().to_pylist())
+            authors.update(read_parquet(path, ["author"])["author"].drop_null().unique().to_pylist())
     return authors
 
 
-def _post_ids(path: Path) -> set[str]:
-    return set(pq.read_table(path, columns=["post_id"])["post_id"].drop_null().to_pylist())
+def _post_ids(path: Place) -> set[str]:
+    return set(read_parquet(path, ["post_id"])["post_id"].drop_null().to_pylist())
 
 
-def _read_kept(lake: Path, name: str, schema: pa.Schema) -> pd.DataFrame:
+def _read_kept(lake: Place, name: str, schema: pa.Schema) -> pd.DataFrame:
     path = landing_root(lake) / f"{name}.parquet"
     return table_to_frame(_read(path, schema) if path.exists() else schema.empty_table())
 
 
-def _read(path: Path, schema: pa.Schema) -> pa.Table:
+def _read(path: Place, schema: pa.Schema) -> pa.Table:
     try:
-        return pq.read_table(path, columns=schema.names).cast(schema)
+        return read_parquet(path, schema.names).cast(schema)
     except (pa.ArrowException, OSError) as fault:
+        if not is_damage(fault, path):
+            raise
         root = path.parent if path.parent.name == "landing" else path.parent.parent
         raise UserError(
             f"{path} cannot be read ({' '.join(str(fault).split())[:200]}). Restore it from a copy, or "

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any
 
 from fashion_assets.posts.schemas import CRAWL_COLUMNS
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.places import Place, inside
 
 MAPPING_NAME = "columns.yaml"
 _KEYS = ("files", "columns", "constants", "absent", "tag_separator")
@@ -47,7 +47,7 @@ class ColumnMapping:
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def load_mappings(incoming: Path) -> list[ColumnMapping]:
+def load_mappings(incoming: Place) -> list[ColumnMapping]:
     """The rules of ``incoming/columns.yaml``, none if the file is not there; ``UserError`` if it is not
     valid.
     """
@@ -55,21 +55,26 @@ def load_mappings(incoming: Path) -> list[ColumnMapping]:
     return read_mapping_file(path) if path.is_file() else []
 
 
-def mapping_for(path: Path, incoming: Path, mappings: Sequence[ColumnMapping]) -> ColumnMapping | None:
+def mapping_for(
+    path: Place,
+    incoming: Place,
+    mappings: Sequence[ColumnMapping],
+    mapping_files: Collection[Place] | None = None,
+) -> ColumnMapping | None:
     """The rule for a file: the one beside it, else the first in the list whose pattern matches its path or
-    name.
+    name. ``mapping_files``: those that are there, where that is known already.
     """
     beside = path.with_name(f"{path.name}.{MAPPING_NAME}")
-    if beside.is_file():
+    if beside.is_file() if mapping_files is None else beside in mapping_files:
         return read_mapping_file(beside)[0]
-    relative = path.relative_to(incoming).as_posix()
+    relative = inside(incoming, path).as_posix()
     for rule in mappings:
         if fnmatchcase(relative, rule.files) or fnmatchcase(path.name, rule.files):
             return rule
     return None
 
 
-def read_mapping_file(path: Path) -> list[ColumnMapping]:
+def read_mapping_file(path: Place) -> list[ColumnMapping]:
     """The rules of one mapping file, one or more; ``UserError`` names file, rule and key of a mistake."""
     import yaml
 

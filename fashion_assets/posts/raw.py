@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 
-from fashion_assets.posts.landed import month_files, read_media_manifest, read_post_index, read_rows
+from fashion_assets.posts.landed import (
+    month_files,
+    read_media_manifest,
+    read_post_ids,
+    read_post_index,
+    read_rows,
+)
 from fashion_assets.posts.schemas import RAW_POSTS, empty_frame
+from fashion_assets.storage.places import Place
 
 
-def collect_raw_posts(lake: Path, month: str) -> pd.DataFrame:
+def collect_raw_posts(lake: Place, month: str) -> pd.DataFrame:
     """The posts of a month (``RAW_POSTS``): the newest fetch wins, ties go to the later file name and row.
 
     A row without post id (a broken line, or an empty id) is a row of its own. ``resolved_date`` is the one
@@ -40,18 +45,18 @@ def collect_raw_posts(lake: Path, month: str) -> pd.DataFrame:
     return shaped
 
 
-def arrival_counts(lake: Path, month: str) -> dict[str, int]:
+def arrival_counts(lake: Place, month: str) -> dict[str, int]:
     """``rows`` that arrived for a month, ``posts`` that they are, and ``superseded`` ones: rows = posts +
     superseded.
     """
-    rows = _landed_rows(lake, month)
-    if rows is None:
-        return {"rows": 0, "superseded": 0, "posts": 0}
-    newest, older = _newest_first(rows)
-    return {"rows": len(rows), "superseded": len(older), "posts": len(newest)}
+    ids = [read_post_ids(path) for path in month_files(lake, month)]
+    rows = sum(len(column) for column in ids)
+    named = pd.concat([column.dropna() for column in ids]) if ids else pd.Series(dtype=object)
+    superseded = len(named) - named.nunique()
+    return {"rows": rows, "superseded": superseded, "posts": rows - superseded}
 
 
-def _landed_rows(lake: Path, month: str) -> pd.DataFrame | None:
+def _landed_rows(lake: Place, month: str) -> pd.DataFrame | None:
     frames = [read_rows(path) for path in month_files(lake, month)]
     return pd.concat(frames, ignore_index=True) if frames else None
 
@@ -65,7 +70,7 @@ def _newest_first(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return ordered[~older], ordered[older]
 
 
-def _date_by_index(posts: pd.DataFrame, lake: Path) -> None:
+def _date_by_index(posts: pd.DataFrame, lake: Place) -> None:
     """Give dated posts, and those with an empty date, the date that placed them."""
     index = read_post_index(lake).set_index("post_id")
     known = posts["post_id"].map(index["resolved_date"])

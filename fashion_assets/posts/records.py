@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,6 +12,7 @@ from typing import Any
 
 from fashion_assets.posts.times import to_shanghai
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.parquet_cells import parquet_columns
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ def _json_record(number: int, line: str) -> Record:
 
     def cells(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         # Only matters at the top; an inner object with repeats keeps the last, as JSON readers do.
-        names = [key.strip().lower() for key, _ in pairs]
-        repeated[:] = sorted({name for name in names if names.count(name) > 1})
+        names = Counter(key.strip().lower() for key, _ in pairs)
+        repeated[:] = sorted(name for name, count in names.items() if count > 1)
         return dict(pairs)
 
     try:
@@ -64,20 +65,12 @@ def _json_record(number: int, line: str) -> Record:
 
 def parquet_records(data: bytes) -> tuple[list[str], Iterator[Record]]:
     """(column names, one record per row, counted from 1); ``UserError`` if the file is damaged."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(io.BytesIO(data))
-    except (pa.ArrowException, OSError, ValueError) as fault:
-        raise UserError(
-            f"it is no whole Parquet file ({' '.join(str(fault).split())[:200]}); copy it again"
-        ) from None
-    columns = [str(name).strip() for name in table.column_names]
-    texts = [[cell_text(value) for value in column.to_pylist()] for column in table.columns]
+    names, values = parquet_columns(data)
+    columns = [name.strip() for name in names]
+    texts = [[cell_text(value) for value in column] for column in values]
 
     def records() -> Iterator[Record]:
-        for row in range(table.num_rows):
+        for row in range(len(texts[0]) if texts else 0):
             yield Record(row + 1, {name: text[row] for name, text in zip(columns, texts, strict=True)})
 
     return columns, records()

@@ -146,6 +146,21 @@ MEDIA_SEEN = pa.schema(
     ]
 )
 
+#: Files of ``incoming/`` at the last look: what has not changed is not read again, and what has is not read yet.
+CRAWL_SEEN = pa.schema(
+    [
+        # Keyed hash of the path in incoming/, as in MEDIA_SEEN.
+        ("key", pa.string()),
+        ("n_bytes", pa.int64()),
+        ("stamp", pa.string()),
+        # SHA-256 of the bytes; null for a file that was only looked at.
+        ("digest", pa.string()),
+    ]
+)
+
+#: The digest of each month's landed rows and media, and of which files (name and size) it was made.
+MONTH_DIGESTS = pa.schema([("month", pa.string()), ("files", pa.list_(pa.string())), ("digest", pa.string())])
+
 
 #: Whole numbers that may be unknown; all other integer columns are never null.
 _NULLABLE_COUNTS = frozenset({"likes", "collects", "comments"})

@@ -4,91 +4,106 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from fashion_assets.posts.mapping import MAPPING_NAME
+from fashion_assets.storage.files import open_binary
+from fashion_assets.storage.places import Place, Stamp, entries, files_below, inside, is_remote
 
 #: Names that downloads carry until they are whole.
 UNFINISHED_SUFFIXES = (".part", ".tmp", ".crdownload", ".partial", ".filepart")
 #: Folders of incoming/ that hold something else than crawl files.
-OTHER_FOLDERS = ("media", "products", "taxonomy")
+MEDIA_FOLDER = "media"
+OTHER_FOLDERS = (MEDIA_FOLDER, "products", "taxonomy")
 MEDIA_ARCHIVE = "media.zip"
+#: Written last by whoever delivers a folder: what lies beside and below it, and is no younger, is whole.
+SUCCESS_NAME = "_SUCCESS"
+#: Lists what a delivery holds (``completeness``).
+MANIFEST_NAME = "_manifest.json"
 
 _SYSTEM_FILES = frozenset({"Thumbs.db", "desktop.ini"})
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True)
-class Stamp:
-    """Size and time of change of a file: if both stayed, nobody has written to it."""
+@dataclass
+class Arrivals:
+    """The files of ``incoming/`` by what they are, each kind in path order with their stamps."""
 
-    n_bytes: int
-    changed_ns: int
-
-    @classmethod
-    def of(cls, path: Path) -> Stamp | None:
-        """The stamp of a file, None if it is gone."""
-        try:
-            status = path.stat()
-        except OSError:
-            return None
-        return cls(status.st_size, status.st_mtime_ns)
+    #: May be crawl files: not media, products, taxonomies, mappings or hidden ones.
+    crawls: dict[Place, Stamp] = field(default_factory=dict)
+    #: Files and links under ``media/``, and ``media.zip``.
+    media: dict[Place, Stamp | None] = field(default_factory=dict)
+    #: ``columns.yaml`` and ``<file>.columns.yaml``.
+    mappings: set[Place] = field(default_factory=set)
+    #: ``_SUCCESS`` and ``_manifest.json``.
+    markers: dict[Place, Stamp] = field(default_factory=dict)
 
 
-def crawl_candidates(incoming: Path) -> list[Path]:
-    """Every file that may be a crawl file, in path order: not media, products, taxonomy, mappings or hidden files."""
-    found = []
-    for path in incoming.rglob("*"):
-        relative = path.relative_to(incoming)
-        if relative.parts[0] in OTHER_FOLDERS or relative.as_posix() == MEDIA_ARCHIVE:
-            continue
+def look_around(incoming: Place) -> Arrivals:
+    """What lies in ``incoming/`` now; nothing is read."""
+    arrivals = Arrivals()
+    top, folders = entries(incoming)
+    files: dict[Place, Stamp] = dict(top)
+    for folder in folders:
+        if folder.name == MEDIA_FOLDER:
+            _look_at_media(folder, incoming, arrivals)
+        elif folder.name not in OTHER_FOLDERS and not folder.name.startswith("."):
+            files |= files_below(folder)
+    for path, stamp in sorted(files.items()):
+        relative = inside(incoming, path)
         if any(part.startswith(".") for part in relative.parts) or path.name in _SYSTEM_FILES:
             continue
-        if path.name == MAPPING_NAME or path.name.endswith(f".{MAPPING_NAME}") or not path.is_file():
-            continue
-        found.append(path)
-    return sorted(found)
+        if path.name in (SUCCESS_NAME, MANIFEST_NAME):
+            arrivals.markers[path] = stamp
+        elif path.name == MAPPING_NAME or path.name.endswith(f".{MAPPING_NAME}"):
+            arrivals.mappings.add(path)
+        elif relative.as_posix() == MEDIA_ARCHIVE:
+            arrivals.media[path] = stamp
+        elif path.name not in OTHER_FOLDERS:
+            arrivals.crawls[path] = stamp
+    arrivals.media = dict(sorted(arrivals.media.items()))
+    return arrivals
 
 
-def media_candidates(incoming: Path) -> list[Path]:
-    """Every file and link under ``incoming/media`` and ``incoming/media.zip``, in path order."""
-    folder = incoming / "media"
-    found = (
-        [path for path in folder.rglob("*") if path.is_symlink() or path.is_file()] if folder.is_dir() else []
-    )
-    archive = incoming / MEDIA_ARCHIVE
-    if archive.is_file():
-        found.append(archive)
-    return sorted(
-        path
-        for path in found
-        if path.name not in _SYSTEM_FILES
-        and not any(part.startswith(".") or part == "__MACOSX" for part in path.relative_to(incoming).parts)
-    )
+def _look_at_media(folder: Place, incoming: Place, arrivals: Arrivals) -> None:
+    found: dict[Place, Stamp | None] = dict(files_below(folder))
+    if not is_remote(folder):
+        # A link is refused by name, wherever it leads.
+        found |= {path: Stamp.of(path) for path in folder.rglob("*") if path.is_symlink()}
+    for path, stamp in found.items():
+        if path.name in (SUCCESS_NAME, MANIFEST_NAME):
+            if stamp is not None:
+                arrivals.markers[path] = stamp
+        elif path.name not in _SYSTEM_FILES and not any(
+            part.startswith(".") or part == "__MACOSX" for part in inside(incoming, path).parts
+        ):
+            arrivals.media[path] = stamp
+
+
+def unfinished_download(path: Place) -> str | None:
+    """A sentence where the name says that a download goes on."""
+    if path.name.lower().endswith(UNFINISHED_SUFFIXES):
+        return f"{path.name} has the name of an unfinished download; it lands when it is renamed."
+    return None
 
 
 def still_written(
-    paths: Iterable[Path], settle_seconds: float, sleep: Callable[[float], None] = time.sleep
-) -> dict[Path, str]:
-    """The files that are not ready, each with a sentence.
+    files: Mapping[Place, Stamp | None], settle_seconds: float, sleep: Callable[[float], None] = time.sleep
+) -> dict[Place, str]:
+    """The local files that are not ready, each with a sentence.
 
-    Not ready is what has a download's name, and what was changed less than ``settle_seconds`` ago and changes
-    again while we wait that long, once for all files. Old files cost no waiting.
+    Not ready is what was changed less than ``settle_seconds`` ago and changes again while we wait that long, once
+    for all files. Old files cost no waiting; an object in a bucket appears when its upload has ended.
     """
-    waiting: dict[Path, str] = {}
-    young: dict[Path, Stamp] = {}
-    for path in paths:
-        stamp = Stamp.of(path)
-        if path.name.lower().endswith(UNFINISHED_SUFFIXES):
-            waiting[path] = (
-                f"{path.name} has the name of an unfinished download; it lands when it is renamed."
-            )
-        elif stamp is not None and time.time() - stamp.changed_ns / 1e9 < settle_seconds:
-            young[path] = stamp
+    young = {
+        path: stamp
+        for path, stamp in files.items()
+        if not is_remote(path) and stamp is not None and time.time() - stamp.changed_ns / 1e9 < settle_seconds
+    }
     if young:
         sleep(settle_seconds)
+    waiting: dict[Place, str] = {}
     for path, before in young.items():
         after = Stamp.of(path)
         if after != before:
@@ -102,25 +117,10 @@ def grown_sentence(name: str, before: Stamp | None, after: Stamp | None) -> str:
     return f"{name} is still being written ({old} bytes, then {new}); it lands the next time it is looked at."
 
 
-def digest_whole_file(path: Path) -> tuple[str, Stamp] | None:
-    """(SHA-256 of the bytes, stamp), or None if the file changed while it was read."""
-    before = Stamp.of(path)
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as handle:
-            while piece := handle.read(_CHUNK):
-                digest.update(piece)
-    except FileNotFoundError:
-        return None
-    if before is None or Stamp.of(path) != before:
-        return None
-    return digest.hexdigest(), before
-
-
-def digest_of_beginning(path: Path, n_bytes: int) -> str:
+def digest_of_beginning(path: Place, n_bytes: int) -> str:
     """The SHA-256 of the first ``n_bytes`` of a file: an older digest, if the file was only added to."""
     digest = hashlib.sha256()
-    with path.open("rb") as handle:
+    with open_binary(path) as handle:
         while n_bytes > 0 and (piece := handle.read(min(_CHUNK, n_bytes))):
             digest.update(piece)
             n_bytes -= len(piece)

@@ -6,12 +6,17 @@ import csv
 import gzip
 import io
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from fashion_assets.storage.archive_faults import ARCHIVE_FAULTS
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.parquet_cells import parquet_columns
+
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 # A description with pictures in it as base64 can be long; a field beyond this is a quote that was never
 # closed.
@@ -19,6 +24,11 @@ MAX_FIELD_CHARACTERS = 5_000_000
 # The longest HTML description seen in shop exports has some hundred lines; beyond this a quote was never
 # closed.
 MAX_RECORD_LINES = 2_000
+# Lines that may be read again because a quote on an earlier one is never closed. A file made so that each of its lines
+# opens one would take n² steps; where the budget is used up, a record has only its own line.
+MAX_LINES_READ_AGAIN = 500_000
+# Cards are read into memory as a whole; what unpacks to more was made to fill it.
+MAX_UNPACKED_BYTES = 2_000_000_000
 
 
 @dataclass
@@ -31,24 +41,28 @@ class CardRow:
     fault: str | None = None
 
 
-def read_card_file(path: Path, encoding: str | None = None) -> tuple[list[str], list[CardRow]]:
-    """(column names, rows) of a ``.csv``, ``.csv.gz`` or ``.parquet`` file; values are text, null where there
-    is none.
+def read_card_file(name: str, content: bytes, encoding: str | None = None) -> tuple[list[str], list[CardRow]]:
+    """(column names, rows) of the content of a ``.csv``, ``.csv.gz`` or ``.parquet`` file; values are text,
+    null where there is none.
 
     CSV is UTF-8 (with or without BOM) or UTF-16 with a BOM, unless ``encoding`` names another: guessing
     between GB18030 and Windows-1251 would turn one language into nonsense of the other. Raises UserError for
     a file that cannot be read as a whole.
     """
-    if path.name.lower().endswith(".parquet"):
-        return _read_parquet(path)
-    return _read_csv(path, _decode(path, encoding))
+    if name.lower().endswith(".parquet"):
+        return _read_parquet(name, content)
+    return _read_csv(name, _decode(name, content, encoding))
 
 
-def _decode(path: Path, encoding: str | None) -> str:
-    try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
-        raise UserError(f"{path.name} cannot be read ({error}); copy it again") from error
+def _decode(name: str, content: bytes, encoding: str | None) -> str:
+    if name.lower().endswith(".gz"):
+        try:
+            with gzip.open(io.BytesIO(content)) as packed:
+                content = packed.read(MAX_UNPACKED_BYTES + 1)
+        except ARCHIVE_FAULTS as error:
+            raise UserError(f"{name} cannot be read ({error}); copy it again") from error
+        if len(content) > MAX_UNPACKED_BYTES:
+            raise UserError(f"{name} unpacks to more than {MAX_UNPACKED_BYTES:,} bytes; split it")
     if encoding is None:
         encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
@@ -60,8 +74,7 @@ def _decode(path: Path, encoding: str | None) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UserError(
-            f"{path.name}:{line} is not {encoding} text (byte {error.start}); save the file as UTF-8, or "
-            "name its "
+            f"{name}:{line} is not {encoding} text (byte {error.start}); save the file as UTF-8, or name its "
             "encoding (gb18030, cp1251, …)"
         ) from error
 
@@ -93,9 +106,10 @@ def _records(text: str) -> Iterator[tuple[int, list[str], str | None]]:
     source = _Lines(text)
     reader = csv.reader(source)
     width: int | None = None
+    budget = MAX_LINES_READ_AGAIN
     while source.position < len(source.lines):
         start = source.position
-        source.end = start + MAX_RECORD_LINES
+        source.end = start + (MAX_RECORD_LINES if budget > 0 else 1)
         fault = None
         try:
             record = next(reader)
@@ -108,23 +122,23 @@ def _records(text: str) -> Iterator[tuple[int, list[str], str | None]]:
                 "a quote in this row is never closed, or a field is missing; write every inner quote twice"
             )
         if fault is not None:
+            budget -= source.position - start - 1
             source.position = start + 1
             reader = csv.reader(source)
         yield start + 1, record, fault
 
 
-def _read_csv(path: Path, text: str) -> tuple[list[str], list[CardRow]]:
+def _read_csv(name: str, text: str) -> tuple[list[str], list[CardRow]]:
     before = csv.field_size_limit(MAX_FIELD_CHARACTERS)
     try:
         records = _records(text)
         _, header, _ = next(records, (1, [], None))
-        header = [name.strip() for name in header]
+        header = [column.strip() for column in header]
         if not any(header):
-            raise UserError(f"{path.name} is empty; expected a header line and product cards")
-        repeated = sorted({name for name in header if header.count(name) > 1})
-        if repeated:
+            raise UserError(f"{name} is empty; expected a header line and product cards")
+        if repeated := _repeated(header):
             raise UserError(
-                f"{path.name}:1 names the column {repeated[0]!r} more than once; every name must be different"
+                f"{name}:1 names the column {repeated[0]!r} more than once; every name must be different"
             )
         rows = [
             _card_row(start, header, record, fault)
@@ -148,27 +162,38 @@ def _card_row(start: int, header: list[str], record: list[str], fault: str | Non
     if row.fault is not None:
         row.fault_column = header[min(len(record), len(header) - 1)]
         row.values = dict.fromkeys(header) | {header[0]: ",".join(record)} if fault else row.values
-    elif nul := next((name for name, value in row.values.items() if value and "\0" in value), None):
-        row.fault_column, row.fault = (
-            nul,
-            "the value holds a NUL byte, which no text has; the file was damaged",
-        )
+    return _checked(row)
+
+
+def _checked(row: CardRow) -> CardRow:
+    """The row, refused if a value of it is no text, which then shows as far as it is."""
+    damaged = [name for name, value in row.values.items() if value and _NO_TEXT.search(value)]
+    if damaged and row.fault is None:
+        row.fault_column = damaged[0]
+        row.fault = "the value holds a NUL byte or half a character, which no text has; the file was damaged"
+    for name in damaged:
+        row.values[name] = str(row.values[name]).encode("utf-8", "replace").decode("utf-8")
     return row
 
 
-def _read_parquet(path: Path) -> tuple[list[str], list[CardRow]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+def _read_parquet(name: str, content: bytes) -> tuple[list[str], list[CardRow]]:
     try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path.name} is not a readable Parquet file ({error}); write it again") from error
+        columns, values = parquet_columns(content)
+    except UserError as error:
+        raise UserError(f"{name} is not a readable Parquet file: {error}") from error
+    if repeated := _repeated(columns):
+        raise UserError(
+            f"{name} names the column {repeated[0]!r} more than once; every name must be different"
+        )
     rows = [
-        CardRow(number, {name: _as_text(value) for name, value in record.items()})
-        for number, record in enumerate(table.to_pylist(), start=1)
+        _checked(CardRow(number, dict(zip(columns, map(_as_text, record), strict=True))))
+        for number, record in enumerate(zip(*values, strict=True), start=1)
     ]
-    return list(table.column_names), rows
+    return columns, rows
+
+
+def _repeated(names: list[str]) -> list[str]:
+    return sorted(name for name, count in Counter(names).items() if count > 1)
 
 
 def _as_text(value: Any) -> str | None:

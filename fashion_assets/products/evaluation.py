@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,22 +10,29 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fashion_assets.products.families import family_split
-from fashion_assets.products.heads import label_text
+from fashion_assets.products.labels import label_text
+from fashion_assets.products.splits import family_split
 from fashion_assets.storage.errors import UserError
 
 # Resamples for a 95 % percentile interval; the ends are stable to about a tenth of the interval's width from
 # here on.
 BOOTSTRAP_RESAMPLES = 500
 INTERVAL_LEVEL = 0.95
+# A class with fewer test items than this has an F1 that one item moves by a fifth or more: the second macro-F1
+# leaves such classes out.
+FREQUENT_ITEMS = 5
+# What stands where a classifier gave no label.
+ABSTAINED = "(abstained)"
 
 IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
 FitPredict = Callable[[IntArray, IntArray], Sequence[object] | npt.NDArray[Any]]
+Labels = Sequence[object] | npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure and its bootstrap interval."""
+    """A figure and its bootstrap interval; NaN where nothing could be counted."""
 
     value: float
     low: float
@@ -36,94 +43,141 @@ class Estimate:
 class AttributeMetrics:
     """What ``evaluate_attribute`` found: ``per_class`` has label, support, precision, recall, f1;
     ``confusion`` has the true labels as rows and the predicted ones as columns.
+
+    ``macro_f1`` is the plain mean over all classes of the truth, ``macro_f1_frequent`` over those with at least
+    ``FREQUENT_ITEMS`` items (``n_frequent`` of ``n_classes``).
     """
 
     attribute: str
     n_items: int
+    n_classes: int
+    n_frequent: int
     accuracy: Estimate
     macro_f1: Estimate
+    macro_f1_frequent: Estimate
     weighted_f1: Estimate
     per_class: pd.DataFrame
     confusion: pd.DataFrame
 
     def summary(self) -> dict[str, object]:
         """Flat figures, for a table row or asset metadata."""
-        row: dict[str, object] = {"attribute": self.attribute, "n_items": self.n_items}
-        for name in ("accuracy", "macro_f1", "weighted_f1"):
+        row: dict[str, object] = {
+            "attribute": self.attribute,
+            "n_items": self.n_items,
+            "n_classes": self.n_classes,
+            "n_frequent": self.n_frequent,
+        }
+        for name in FIGURES:
             estimate: Estimate = getattr(self, name)
             row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
         return row
 
 
+# The figures of AttributeMetrics that are estimates, in the order of ``_figures``.
+FIGURES = ("accuracy", "macro_f1", "macro_f1_frequent", "weighted_f1")
+
+
 def evaluate_attribute(
-    truth: Sequence[object] | npt.NDArray[Any],
-    predicted: Sequence[object] | npt.NDArray[Any],
+    truth: Labels,
+    predicted: Labels,
     *,
     attribute: str = "",
-    min_support: int = 1,
+    families: npt.ArrayLike | None = None,
     resamples: int = BOOTSTRAP_RESAMPLES,
     seed: int = 7,
 ) -> AttributeMetrics:
-    """Accuracy, macro-F1 and weighted F1 with seeded 95 % bootstrap intervals over items.
+    """Accuracy, macro-F1 twice and weighted F1, with seeded 95 % bootstrap intervals.
 
-    Items without a true label are left out. Macro-F1 is the plain mean over true classes with at least
-    ``min_support`` items; an abstention (None) counts as wrong. Raises UserError if no item has a label or
-    lengths differ.
+    Items without a true label are left out; an abstention (None, "") counts as wrong. With ``families`` (n,) whole
+    families are drawn, since products of one family are right or wrong together: the interval is wider, and honest.
+    Raises UserError if no item has a label or lengths differ.
     """
     if len(truth) != len(predicted):
         raise UserError(
             f"{attribute}: {len(truth)} true labels and {len(predicted)} predictions; give one each per "
             "product"
         )
-    pairs = [
-        (label_text(true), label_text(guess) or "(abstained)")
-        for true, guess in zip(truth, predicted, strict=True)
-    ]
-    known = [(true, guess) for true, guess in pairs if true is not None]
-    if not known:
+    names = [label_text(label) for label in truth]
+    known = np.flatnonzero([name is not None for name in names])
+    if not len(known):
         raise UserError(
-            f"{attribute}: none of the {len(pairs)} products has a true label, so nothing can be measured"
+            f"{attribute}: none of the {len(names)} products has a true label, so nothing can be measured"
         )
-    labels = np.array(sorted({name for pair in known for name in pair}), dtype=object)
+    true_names = [str(names[row]) for row in known]
+    guessed = [label_text(predicted[int(row)]) or ABSTAINED for row in known]
+    labels = np.array(sorted({*true_names, *guessed}), dtype=object)
     position = {name: index for index, name in enumerate(labels)}
     k = len(labels)
-    cells = np.array([position[true] * k + position[guess] for true, guess in known], dtype=np.int64)
+    cells = np.array([position[a] * k + position[b] for a, b in zip(true_names, guessed, strict=True)])
     matrix = np.bincount(cells, minlength=k * k).reshape(k, k)
     support = matrix.sum(axis=1)
-    counted = support >= max(1, min_support)
-    # Drawing n items with replacement is drawing the counts of the filled cells from a multinomial.
-    filled = np.flatnonzero(matrix.reshape(-1))
-    draws = np.random.default_rng(seed).multinomial(
-        len(cells), matrix.reshape(-1)[filled] / len(cells), size=resamples
-    )
-    samples = np.array([_figures(filled, draw, k, counted) for draw in draws])
-    value = _figures(filled, matrix.reshape(-1)[filled], k, counted)
-    tail = (1 - INTERVAL_LEVEL) / 2
-    low, high = np.nanquantile(samples, [tail, 1 - tail], axis=0)
-    accuracy, macro, weighted = (Estimate(float(value[i]), float(low[i]), float(high[i])) for i in range(3))
+    frequent = support >= FREQUENT_ITEMS
+    filled, cell_of = np.unique(cells, return_inverse=True)
+    groups = np.arange(len(known)) if families is None else np.asarray(families)[known]
+    draws = _resampled_counts(cell_of, len(filled), groups, resamples, seed)
+    samples = np.array([_figures(filled, draw, k, frequent) for draw in draws])
+    value = _figures(filled, np.bincount(cell_of), k, frequent)
+    accuracy, macro, macro_frequent, weighted = estimates(value, samples)
     return AttributeMetrics(
         attribute,
         len(known),
+        int((support > 0).sum()),
+        int(frequent.sum()),
         accuracy,
         macro,
+        macro_frequent,
         weighted,
         _per_class(matrix, labels),
         pd.DataFrame(matrix, labels, labels),
     )
 
 
+def estimates(value: Sequence[float], samples: FloatArray) -> list[Estimate]:
+    """One Estimate per figure: its value, and the percentiles of the column of ``samples`` (resamples, figures)."""
+    tail = (1 - INTERVAL_LEVEL) / 2
+    found = []
+    for one, column in zip(value, samples.T, strict=True):
+        counted = column[np.isfinite(column)]
+        low, high = np.quantile(counted, [tail, 1 - tail]) if len(counted) else (np.nan, np.nan)
+        found.append(Estimate(float(one), float(low), float(high)))
+    return found
+
+
+def _resampled_counts(
+    cell_of: IntArray, n_cells: int, groups: npt.NDArray[Any], resamples: int, seed: int
+) -> FloatArray:
+    """(resamples, n_cells) counts of the confusion cells when groups of items are drawn with replacement."""
+    codes = pd.factorize(groups)[0]
+    n_groups = int(codes.max()) + 1
+    rng = np.random.default_rng(seed)
+    if n_groups == len(cell_of):
+        # Drawing n items with replacement is drawing the counts of the cells from a multinomial.
+        counts = np.bincount(cell_of, minlength=n_cells)
+        return np.asarray(rng.multinomial(len(cell_of), counts / len(cell_of), size=resamples), np.float64)
+    from scipy.sparse import coo_array
+
+    by_group = coo_array((np.ones(len(codes)), (codes, cell_of)), shape=(n_groups, n_cells)).tocsr()
+    drawn = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=resamples)
+    return np.asarray((by_group.T @ drawn.T).T, dtype=np.float64)
+
+
 def _figures(
-    filled: IntArray, counts: IntArray, k: int, counted: npt.NDArray[np.bool_]
-) -> tuple[float, float, float]:
-    """(accuracy, macro-F1, weighted F1) of the confusion cells ``filled`` (flat indices into k x k)."""
+    filled: IntArray, counts: npt.NDArray[Any], k: int, frequent: npt.NDArray[np.bool_]
+) -> tuple[float, float, float, float]:
+    """``FIGURES`` of the confusion cells ``filled`` (flat indices into k x k) that hold ``counts`` items."""
     true, guess = np.divmod(filled, k)
     hits = np.bincount(true, np.where(true == guess, counts, 0), minlength=k)
     support, guessed = np.bincount(true, counts, minlength=k), np.bincount(guess, counts, minlength=k)
     # F1 = 2 TP / (2 TP + FP + FN) = 2 TP / (support + predicted)
     f1 = 2 * hits / np.maximum(support + guessed, 1)
-    present = counted & (support > 0)
-    macro = float(f1[present].mean()) if present.any() else float("nan")
-    return float(hits.sum() / support.sum()), macro, float((f1 * support).sum() / support.sum())
+    present = support > 0
+    both = present & frequent
+    return (
+        float(hits.sum() / support.sum()),
+        float(f1[present].mean()),
+        float(f1[both].mean()) if both.any() else float("nan"),
+        float((f1 * support).sum() / support.sum()),
+    )
 
 
 def _per_class(matrix: IntArray, labels: npt.NDArray[np.object_]) -> pd.DataFrame:
@@ -142,14 +196,41 @@ def _per_class(matrix: IntArray, labels: npt.NDArray[np.object_]) -> pd.DataFram
     )
 
 
+def all_attributes_right(
+    truth: Mapping[str, Labels],
+    predicted: Mapping[str, Labels],
+    *,
+    families: npt.ArrayLike | None = None,
+    resamples: int = BOOTSTRAP_RESAMPLES,
+    seed: int = 7,
+) -> tuple[Estimate, int]:
+    """(share of products with every attribute right and its interval, how many products were counted).
+
+    Counted are the products with a true label in every attribute. NaN and 0 if there is none.
+    """
+    names = list(truth)
+    true = [[label_text(label) for label in truth[name]] for name in names]
+    guessed = [[label_text(label) for label in predicted[name]] for name in names]
+    labelled = np.array([all(label is not None for label in row) for row in zip(*true, strict=True)], bool)
+    right = np.array(
+        [a == b for a, b in zip(zip(*true, strict=True), zip(*guessed, strict=True), strict=True)]
+    )
+    if not labelled.any():
+        return Estimate(float("nan"), float("nan"), float("nan")), 0
+    right = right[labelled].astype(np.int64)
+    groups = np.arange(len(right)) if families is None else np.asarray(families)[labelled]
+    draws = _resampled_counts(right, 2, groups, resamples, seed)
+    shares = draws[:, 1:] / draws.sum(axis=1, keepdims=True)
+    return estimates([float(right.mean())], shares)[0], len(right)
+
+
 def compare_splits(
-    labels: Sequence[object] | npt.NDArray[Any],
+    labels: Labels,
     families: npt.ArrayLike,
     fit_predict: FitPredict,
     *,
     attribute: str = "",
     test_share: float = 0.2,
-    min_support: int = 1,
     seed: int = 7,
 ) -> pd.DataFrame:
     """Two rows, ``split`` = "rows" and "families": the same classifier judged on a random split and on unseen
@@ -167,8 +248,6 @@ def compare_splits(
     for split, groups in every.items():
         side = family_split(groups, list(values[known]), test_share=test_share, seed=seed)
         train, test = known[side == "train"], known[side == "test"]
-        metrics = evaluate_attribute(
-            values[test], fit_predict(train, test), attribute=attribute, min_support=min_support, seed=seed
-        )
+        metrics = evaluate_attribute(values[test], fit_predict(train, test), attribute=attribute, seed=seed)
         found.append({"split": split, "n_train": len(train), "n_test": len(test), **metrics.summary()})
     return pd.DataFrame(found)

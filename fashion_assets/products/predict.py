@@ -5,44 +5,53 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from fashion_assets.products.heads import AttributeHead
+from fashion_assets.products.features import ProductFeatures
+from fashion_assets.products.heads import AttributeHead, JointDecoder
+from fashion_assets.products.heads.together import decide_together
 from fashion_assets.products.schemas import PRODUCT_PREDICTIONS
-from fashion_assets.products.vectors import ProductVectors
+
+
+def inputs_of(features: ProductFeatures) -> npt.NDArray[np.object_]:
+    """(n,) "image+text", "image", "text" or "none": what there is to judge each product by."""
+    image, text = features.vectors.has("image"), features.has_words
+    return np.select([image & text, image, text], ["image+text", "image", "text"], "none").astype(object)
 
 
 def predict_products(
-    heads: Sequence[AttributeHead], products: pd.DataFrame, vectors: ProductVectors
+    heads: Sequence[AttributeHead], features: ProductFeatures, decoder: JointDecoder | None = None
 ) -> pd.DataFrame:
-    """One row per product and head (``PRODUCT_PREDICTIONS``), products in order within each head.
+    """One row per product and head (``PRODUCT_PREDICTIONS``), products in order within each head; with a ``decoder``
+    the heads decide together.
 
-    A product with only a picture or only a text is predicted from that and marked in ``inputs``; one without
-    a vector is marked "none" and abstained. Raises UserError if a head was trained on another encoder's
-    vectors.
+    A product with only a picture or only a text is predicted from that and marked in ``inputs``; one with neither is
+    marked "none" and abstained. Raises UserError if a head was trained on another encoder's vectors.
     """
-    ids = [str(name) for name in products["id"]]
-    matrix = vectors.rows(ids)
-    image = np.any(matrix[:, : vectors.image_width] != 0, axis=1)
-    text = np.any(matrix[:, vectors.image_width :] != 0, axis=1)
-    inputs = np.select([image & text, image, text], ["image+text", "image", "text"], "none")
+    ids, inputs = list(features.vectors.ids), inputs_of(features)
     tables = []
+    together = decide_together(heads, decoder, features) if decoder is not None else {}
     for head in heads:
-        labels, confidence, abstained = head.decide(matrix, model_id=vectors.model_id)
+        labels, confidence, abstained = together.get(head.attribute) or head.decide(features)
         columns = {"id": ids, "attribute": head.attribute, "label": labels, "confidence": confidence}
         tables.append(pd.DataFrame({**columns, "abstained": abstained, "inputs": inputs}))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=PRODUCT_PREDICTIONS.names)
 
 
 def wide_predictions(predictions: pd.DataFrame) -> pd.DataFrame:
-    """One row per product: id, then ``<attribute>`` and ``<attribute>_confidence`` for each attribute, ""
-    where abstained.
+    """One row per product: id, then ``<attribute>``, ``<attribute>_confidence`` and ``<attribute>_abstained`` for each
+    attribute, and ``inputs``.
+
+    The label is the best guess also where the head abstained: leaving it out is the reader's choice.
     """
     ids = pd.unique(predictions["id"])
-    wide = pd.DataFrame({"id": ids})
+    wide: dict[str, object] = {"id": ids}
+    first = predictions.drop_duplicates("id").set_index("id")
     for attribute, rows in predictions.groupby("attribute", sort=False):
-        rows = rows.set_index("id")
-        answers = rows["label"].where(~rows["abstained"].astype(bool), "")
-        wide[str(attribute)] = answers.reindex(ids).to_numpy()
-        wide[f"{attribute}_confidence"] = rows["confidence"].reindex(ids).to_numpy()
-    return wide
+        rows = rows.set_index("id").reindex(ids)
+        wide[str(attribute)] = rows["label"].to_numpy()
+        wide[f"{attribute}_confidence"] = rows["confidence"].to_numpy()
+        wide[f"{attribute}_abstained"] = rows["abstained"].to_numpy()
+    wide["inputs"] = first["inputs"].reindex(ids).to_numpy()
+    return pd.DataFrame(wide)

@@ -5,11 +5,12 @@ Russian.
 from __future__ import annotations
 
 import ast
+import html
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Mapping
-from html.parser import HTMLParser
 from typing import Any
 
 from fashion_assets.products.stopwords import STOPWORDS, UNITS, UNITS_AFTER_NUMBER
@@ -17,24 +18,32 @@ from fashion_assets.products.stopwords import STOPWORDS, UNITS, UNITS_AFTER_NUMB
 # Longer characteristics are not a dictionary that a shop wrote; parsing them could eat the memory.
 MAX_CHARACTERISTICS_LENGTH = 200_000
 
-_HIDDEN_TAGS = frozenset({"script", "style"})
-_VOID_TAGS = frozenset(
-    {"br", "hr", "img", "input", "meta", "link", "wbr", "source", "col", "area", "base", "embed"}
-)
 _INLINE_TAGS = frozenset(
     {"b", "i", "u", "em", "strong", "span", "a", "sub", "sup", "small", "mark", "font", "wbr", "s"}
 )
-_TAG = re.compile(r"<[^>]*>")
+# Comments and what browsers hide run to the end where they are not closed. A tag never reaches over the next "<", so
+# that every character is looked at once.
+_MARKUP = re.compile(
+    r"<!--.*?(?:-->|\Z)"
+    r"|<(?P<hidden>script|style)\b[^<>]*+>.*?(?:</(?P=hidden)\s*>|\Z)"
+    r"|</?(?P<tag>[A-Za-z][^\s/<>]*+)(?:[^<>\"']|\"[^\"<]*+\"|'[^'<]*+')*+>"
+    r"|<[!?/][^<>]*+>",
+    re.DOTALL | re.IGNORECASE,
+)
 _HAN = re.compile(r"(?:[Tt](?=恤))?[㐀-䶿一-鿿豈-﫿]+")
+_HAN_LETTER = re.compile(r"[㐀-䶿一-鿿豈-﫿]")
+_CYRILLIC_LETTER = re.compile(r"[Ѐ-ӿ]")
+_LATIN_LETTER = re.compile(r"[A-Za-zÀ-ÖØ-öø-ɏ]")
 _AFTER_NUMBER = "|".join(
     sorted((re.escape(unit) for unit in UNITS_AFTER_NUMBER | UNITS), key=len, reverse=True)
 )
 # A number (with sign-like marks, decimals, ranges, 10x20 sizes) and the unit that it counts.
 _QUANTITY = re.compile(
-    rf"(?<![^\W\d_])\d[\d.,:/×x*–-]*\s?(?:(?:{_AFTER_NUMBER})(?![^\W\d_]))?", re.IGNORECASE
+    rf"(?<![^\W\d_])\d[\d.,:/×x*–-]*(?:[\"″”]?\s?[x×х*]\s?\d[\d.,]*)*\s?(?:(?:{_AFTER_NUMBER})(?![^\W\d_]))?",
+    re.IGNORECASE,
 )
 _HAN_QUANTITY = re.compile(
-    r"\d[\d.,]*\s?(?:厘米|毫米|公斤|千克|毫升|英寸|件套|克|米|升|斤|寸|件|条|双|个|只|支|包|片|套)"
+    r"\d[\d.,]*\s?(?:厘米|毫米|公斤|千克|毫升|英寸|件套装|件套|克|米|升|斤|寸|件|条|双|个|只|支|包|片|套)"
 )
 # Letters, joined inside a word by a hyphen or an apostrophe (T-shirt, men's); digits only to see that they
 # were there.
@@ -42,53 +51,24 @@ _WORD = re.compile(r"[^\W_]+(?:[-'’‑][^\W_]+)*")
 _POSSESSIVE = re.compile(r"['’]s$", re.IGNORECASE)
 
 
-class _Text(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _HIDDEN_TAGS:
-            self._hidden += 1
-        elif tag not in _INLINE_TAGS:
-            self.parts.append(" ")
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in _INLINE_TAGS:
-            self.parts.append(" ")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in _HIDDEN_TAGS:
-            self._hidden = max(0, self._hidden - 1)
-        elif tag not in _INLINE_TAGS and tag not in _VOID_TAGS:
-            self.parts.append(" ")
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.parts.append(data)
-
-
 def strip_html(text: str) -> str:
     """The text that a browser would show, on one line; text without markup comes back as it is but for white
-    space.
+    space. Takes time in proportion to its length, however broken the markup is (``html.parser`` does not).
     """
-    if "<" not in text and "&" not in text:
-        return " ".join(text.split())
-    parser = _Text()
-    try:
-        parser.feed(text)
-        parser.close()
-        shown = "".join(parser.parts)
-    except AssertionError:
-        # html.parser asserts on declarations it does not know (``<![foo``); then tags are cut by their
-        # brackets.
-        shown = _TAG.sub(" ", text)
-    return " ".join(shown.split())
+    if "<" in text:
+        text = _MARKUP.sub(_gap, text)
+    return " ".join(html.unescape(text).split())
+
+
+def _gap(found: re.Match[str]) -> str:
+    """What stands for a piece of markup: a space where a browser begins a new line or cell."""
+    tag = found["tag"]
+    return "" if tag is None or tag.lower() in _INLINE_TAGS else " "
 
 
 def parse_characteristics(text: str) -> dict[str, Any]:
     """The dictionary in ``text``: JSON, or a Python literal read by ``ast.literal_eval``, which runs no code.
+    Its values are those of JSON (a tuple comes back as a list).
 
     A list of dictionaries is merged; {"name": n, "value": v} entries become {n: v}. Raises ValueError with
     what is wrong.
@@ -105,19 +85,50 @@ def parse_characteristics(text: str) -> dict[str, Any]:
             value = ast.literal_eval(text)
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
             raise ValueError("it is neither JSON nor a Python dictionary") from error
+    try:
+        value = _plain_value(value)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
     if value is None:
         return {}
-    if isinstance(value, Mapping):
-        return {str(key): item for key, item in value.items()}
-    if isinstance(value, list | tuple) and all(isinstance(item, Mapping) for item in value):
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, list) and all(isinstance(item, dict) for item in value):
         merged: dict[str, Any] = {}
         for item in value:
             if "name" in item and "value" in item:
                 merged[str(item["name"])] = item["value"]
             else:
-                merged.update({str(key): inner for key, inner in item.items()})
+                merged.update(item)
         return merged
     raise ValueError(f"it holds a {type(value).__name__}, not a dictionary")
+
+
+def _plain_value(value: Any) -> Any:
+    """``value`` with what JSON and Parquet can hold: keys as text, no NaN, no half of a surrogate pair."""
+    if isinstance(value, Mapping):
+        return {_plain_text(str(key)): _plain_value(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain_value(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted((_plain_value(item) for item in value), key=str)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, bool | int | float) or value is None else _plain_text(str(value))
+
+
+def _plain_text(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def characteristic_keys(characteristics: Mapping[str, Any]) -> str:
+    """The keys, nested ones after their own, as one line of cleaned words."""
+    keys: list[str] = []
+    for key, value in characteristics.items():
+        keys.append(key)
+        if isinstance(value, Mapping):
+            keys.append(characteristic_keys(value))
+    return clean_text(" ".join(keys))
 
 
 def characteristics_text(characteristics: Mapping[str, Any]) -> str:
@@ -126,12 +137,30 @@ def characteristics_text(characteristics: Mapping[str, Any]) -> str:
     for key, value in characteristics.items():
         parts.append(str(key))
         if isinstance(value, Mapping):
-            parts.append(characteristics_text({str(inner): item for inner, item in value.items()}))
-        elif isinstance(value, list | tuple | set | frozenset):
+            parts.append(characteristics_text(value))
+        elif isinstance(value, list | tuple):
             parts.extend(str(item) for item in value)
         elif value is not None and not isinstance(value, bool):
             parts.append(str(value))
     return " ".join(parts)
+
+
+def text_language(text: str) -> str:
+    """ "Chinese", "Russian", "English" (by script: Han, Cyrillic, Latin), "mixed" where none has 70 % of the letters
+    (a Han character says as much as about three letters and counts so), "other", or "none" without a letter.
+    """
+    counts = {
+        "Chinese": 3 * len(_HAN_LETTER.findall(text)),
+        "Russian": len(_CYRILLIC_LETTER.findall(text)),
+        "English": len(_LATIN_LETTER.findall(text)),
+    }
+    letters = 2 * counts["Chinese"] // 3 + sum(map(str.isalpha, text))
+    if not letters:
+        return "none"
+    if sum(counts.values()) < 0.5 * letters:
+        return "other"
+    name = max(counts, key=lambda one: counts[one])
+    return name if counts[name] >= 0.7 * letters else "mixed"
 
 
 def clean_text(text: str) -> str:
@@ -139,11 +168,11 @@ def clean_text(text: str) -> str:
     unit or stopword. Hyphens inside words stay (T-shirt is one word). Chinese runs are cut into words by
     rjieba.
     """
-    shown = unicodedata.normalize("NFKC", strip_html(text))
+    # NFKC would make "No" of №, which says "not".
+    shown = unicodedata.normalize("NFKC", strip_html(text).replace("№", " "))
     shown = _HAN_QUANTITY.sub(" ", shown)
     shown = _QUANTITY.sub(" ", shown)
-    if _HAN.search(shown):
-        shown = _HAN.sub(_separate_han, shown)
+    shown = separate_han(shown)
     words: list[str] = []
     for word in _WORD.findall(shown):
         word = _POSSESSIVE.sub("", word)
@@ -158,7 +187,10 @@ def clean_text(text: str) -> str:
     return " ".join(words)
 
 
-def _separate_han(run: re.Match[str]) -> str:
+def separate_han(text: str) -> str:
+    """The text with its runs of Chinese cut into words, one space between; a T that is part of T恤 stays with it."""
+    if not _HAN.search(text):
+        return text
     import rjieba
 
-    return " " + " ".join(rjieba.cut(run.group())) + " "
+    return _HAN.sub(lambda run: f" {' '.join(rjieba.cut(run.group()))} ", text)

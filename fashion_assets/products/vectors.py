@@ -1,43 +1,50 @@
-"""Vectors of products: an image block and a text block side by side, and what is known about where they came
-from.
-"""
+"""Vectors of products: named blocks side by side, and which models they came from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fashion_assets.encoders.rows import unit_rows
 from fashion_assets.products.schemas import product_embeddings_schema
 from fashion_assets.storage.errors import UserError
 
 Float32Array = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
+#: What a product has vectors of, in the order in which they stand side by side.
+BLOCKS = ("image", "text", "shop", "characteristics")
+
 
 @dataclass(frozen=True)
 class ProductVectors:
-    """``matrix`` (n, d_image + d_text) float32 of ``ids`` (n,); each block has length 1, or is zero where it
-    is missing.
+    """``matrix`` (n, d) float32 of ``ids`` (n,); ``blocks`` says which columns are the image, the text, …
+
+    A row of a block has length 1, or is zero where the product has none. Equal ``model_id`` promise that the
+    same product has the same row.
     """
 
     ids: tuple[str, ...]
     matrix: Float32Array
     model_id: str
-    image_width: int
+    blocks: dict[str, slice]
 
-    @property
-    def has_image(self) -> BoolArray:
-        """(n,) True where the product has a picture vector."""
-        return np.asarray(np.any(self.matrix[:, : self.image_width] != 0, axis=1), dtype=np.bool_)
+    def __len__(self) -> int:
+        return len(self.ids)
 
-    @property
-    def has_text(self) -> BoolArray:
-        """(n,) True where the product has a text vector."""
-        return np.asarray(np.any(self.matrix[:, self.image_width :] != 0, axis=1), dtype=np.bool_)
+    def has(self, block: str) -> BoolArray:
+        """(n,) True where the product has a vector in ``block``; all False for a block that is not there."""
+        columns = self.blocks.get(block, slice(0, 0))
+        return np.asarray(np.any(self.matrix[:, columns] != 0, axis=1), dtype=np.bool_)
+
+    def block(self, block: str) -> Float32Array:
+        """(n, width) columns of ``block``; width 0 for one that is not there."""
+        return self.matrix[:, self.blocks.get(block, slice(0, 0))]
 
     def rows(self, ids: Sequence[str]) -> Float32Array:
         """(len(ids), d) vectors in the order of ``ids``; products without a vector get zeros."""
@@ -47,64 +54,79 @@ class ProductVectors:
         out[found >= 0] = self.matrix[found[found >= 0]]
         return out
 
+    def select(self, ids: Sequence[str]) -> ProductVectors:
+        """The vectors of ``ids`` in that order; products without a vector get zeros."""
+        return replace(self, ids=tuple(ids), matrix=self.rows(ids))
+
+    def take(self, indices: npt.ArrayLike) -> ProductVectors:
+        """The vectors at ``indices`` (or where a mask is True), in that order."""
+        chosen = np.asarray(indices)
+        chosen = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen.astype(np.int64)
+        return replace(self, ids=tuple(self.ids[index] for index in chosen), matrix=self.matrix[chosen])
+
     def to_table(self) -> pa.Table:
-        """``product_embeddings_schema(d)`` with the image width in the schema's metadata."""
-        schema = product_embeddings_schema(self.matrix.shape[1])
+        """``product_embeddings_schema(d, blocks)``: the blocks stand in the schema's metadata."""
+        spans = {name: (columns.start, columns.stop) for name, columns in self.blocks.items()}
+        schema = product_embeddings_schema(self.matrix.shape[1], spans)
         flat = pa.array(np.ascontiguousarray(self.matrix, dtype=np.float32).reshape(-1))
         columns = [
             pa.array(self.ids, pa.string()),
             pa.array([self.model_id] * len(self.ids), pa.string()),
-            pa.array(self.has_image),
-            pa.array(self.has_text),
+            *(pa.array(self.has(name)) for name in BLOCKS),
             pa.FixedSizeListArray.from_arrays(flat, self.matrix.shape[1]),
         ]
-        return pa.Table.from_arrays(
-            columns, schema=schema.with_metadata({"image_width": str(self.image_width)})
-        )
+        return pa.Table.from_arrays(columns, schema=schema)
 
     @classmethod
     def from_table(cls, table: pa.Table) -> ProductVectors:
-        """The vectors that ``to_table`` wrote. Raises UserError for a table of several encoders or of another
-        kind.
-        """
+        """The vectors that ``to_table`` wrote. Raises UserError for a table of several models or another kind."""
         models = table.column("model_id").unique().to_pylist()
         metadata = table.schema.metadata or {}
-        if len(models) > 1 or b"image_width" not in metadata:
+        if len(models) > 1 or b"blocks" not in metadata:
             raise UserError(
-                f"the product vectors come from {len(models)} encoders ({', '.join(map(str, models[:3]))}); "
-                "materialise product_embeddings anew, with one"
+                f"the product vectors come from {len(models)} encoders ({', '.join(map(str, models[:3]))}) or "
+                "from an earlier release; materialise product_embeddings anew, with one"
             )
         width = table.schema.field("vector").type.list_size
         column = table.column("vector").combine_chunks()
         chunk = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
         matrix = chunk.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
         ids = tuple(table.column("item_id").to_pylist())
-        return cls(ids, matrix, models[0] if models else "", int(metadata[b"image_width"]))
+        blocks = {name: slice(*span) for name, span in json.loads(metadata[b"blocks"]).items()}
+        return cls(ids, matrix, models[0] if models else "", blocks)
 
 
 def join_vectors(
     ids: Sequence[str],
-    image_vectors: npt.ArrayLike | None,
-    text_vectors: npt.ArrayLike | None,
+    vectors: Mapping[str, npt.ArrayLike | None],
     *,
-    image_model_id: str = "",
-    text_model_id: str = "",
+    model_ids: Mapping[str, str] | None = None,
 ) -> ProductVectors:
-    """``[image | text]`` of n products, each block normalised on its own so that neither outweighs the other.
+    """The blocks of n products side by side, in the order of ``BLOCKS``; each row of a block has length 1, so
+    that no block outweighs another.
 
-    A block is (n, d) with zeros (or NaN) in the rows that have none, or None if there are no such vectors at
-    all. The joint model id is "image model|text model". Raises UserError if a block has another number of
-    rows than ``ids``.
+    A block is (n, d) with zeros (or NaN) in the rows that have none; one that is None or missing is left
+    out. The joint model id names each block's: ``image=onnx:m@1|text=local:cbow@2``. Raises UserError for an
+    unknown block, or one with another number of rows than ``ids``.
     """
-    blocks = []
-    for name, block in (("image", image_vectors), ("text", text_vectors)):
-        rows = np.zeros((len(ids), 0), np.float32) if block is None else np.asarray(block, dtype=np.float32)
+    unknown = sorted({*vectors, *(model_ids or {})} - set(BLOCKS))
+    if unknown:
+        raise UserError(f"there is no block {unknown[0]!r} of product vectors; expected {', '.join(BLOCKS)}")
+    parts: list[Float32Array] = [np.zeros((len(ids), 0), np.float32)]
+    blocks: dict[str, slice] = {}
+    names: list[str] = []
+    start = 0
+    for name in BLOCKS:
+        given = vectors.get(name)
+        if given is None:
+            continue
+        rows = np.asarray(given, dtype=np.float32)
         if rows.ndim != 2 or len(rows) != len(ids):
             raise UserError(
                 f"the {name} vectors have shape {rows.shape} for {len(ids)} products; expected one row each"
             )
-        rows = np.where(np.isfinite(rows).all(axis=1, keepdims=True), rows, 0.0) if rows.size else rows
-        length = np.linalg.norm(rows, axis=1, keepdims=True)
-        blocks.append((rows / np.where(length > 0, length, 1.0)).astype(np.float32))
-    matrix = np.hstack(blocks)
-    return ProductVectors(tuple(ids), matrix, f"{image_model_id}|{text_model_id}", blocks[0].shape[1])
+        parts.append(unit_rows(np.where(np.isfinite(rows).all(axis=1, keepdims=True), rows, 0.0)))
+        blocks[name] = slice(start, start + rows.shape[1])
+        start += rows.shape[1]
+        names.append(f"{name}={(model_ids or {}).get(name, '')}")
+    return ProductVectors(tuple(ids), np.hstack(parts), "|".join(names), blocks)

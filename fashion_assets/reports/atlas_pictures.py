@@ -7,12 +7,12 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from fashion_assets.reports.pictures import GROUND, load_thumbnail
+from fashion_assets.storage.places import Place
 
 TILE = (54, 72)  # width, height in pixels: three quarters of a phone's hover box, about 1 kB each
 MAX_TILES = 3000  # about 3 MB of drawn garments: the page still opens at once from a share or a mail
@@ -55,7 +55,7 @@ def chosen_posts(
     return known.loc[known["post_id"].isin(set(taken)), "post_id"].tolist()
 
 
-def picture_sheets(posts: Sequence[str], paths: Mapping[str, str], crops_root: Path) -> PictureSheets:
+def picture_sheets(posts: Sequence[str], paths: Mapping[str, str], crops_root: Place) -> PictureSheets:
     """The sheets of the pictures of `posts` (`paths` below `crops_root`); one that cannot be read gets no tile."""
     tiles: list[bytes] = []
     tile_of: dict[str, int] = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 
 import pandas as pd
 
@@ -14,6 +13,7 @@ from fashion_assets.reports.monthly import PICTURES_PER_STYLE, TOP_STYLES, Month
 from fashion_assets.reports.pictures import Thumb, load_thumbnail, placeholder
 from fashion_assets.reports.quarantine import quarantine_summary
 from fashion_assets.reports.wording import percent, quantity, style_label
+from fashion_assets.storage.places import Place
 
 #: Representative posts quoted under a style.
 POSTS_PER_STYLE = 3
@@ -27,7 +27,7 @@ def gather_monthly_report(
     tables: Mapping[str, pd.DataFrame],
     history: pd.DataFrame,
     *,
-    crops_root: Path,
+    crops_root: Place,
     silhouette_curve: pd.DataFrame,
     chosen_k: int | None,
     k_reason: str,
@@ -37,6 +37,7 @@ def gather_monthly_report(
     provenance: Mapping[str, str],
     lineage: pd.DataFrame | None = None,
     blank_faces: bool = True,
+    closing: str = "",
 ) -> MonthlyReportData:
     """What the page of ``month`` shows.
 
@@ -45,7 +46,7 @@ def gather_monthly_report(
 
     ``tables`` holds the month's ``raw_posts``, ``cleaned_posts``, ``quarantined_posts``, ``post_images``,
     ``garment_images``, ``fashion_keywords`` and ``style_profiles``; ``history`` the profiles of every month up to it;
-    ``lineage`` the STYLE_LINEAGE rows of the same months, if there are any.
+    ``lineage`` the STYLE_LINEAGE rows of the same months, if there are any; ``closing`` whether the month is final.
     """
     images, garments, profiles = tables["post_images"], tables["garment_images"], tables["style_profiles"]
     usable = images[images["status"] == "ok"]
@@ -86,10 +87,11 @@ def gather_monthly_report(
         generated_at=generated_at,
         provenance=provenance,
         lineage=lineage,
+        closing=closing,
     )
 
 
-def _thumbs(image_ids: Sequence[str], crops: Mapping[str, str | None], crops_root: Path) -> list[Thumb]:
+def _thumbs(image_ids: Sequence[str], crops: Mapping[str, str | None], crops_root: Place) -> list[Thumb]:
     tiles = []
     for image_id in list(image_ids)[:PICTURES_PER_STYLE]:
         path = crops.get(image_id)

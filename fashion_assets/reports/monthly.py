@@ -65,6 +65,8 @@ class MonthlyReportData:
     generated_at: datetime
     provenance: Mapping[str, str] = field(default_factory=dict)
     lineage: pd.DataFrame | None = None
+    #: Whether the month is final, in a sentence (`closing.closing_sentence`); empty where nobody closes months.
+    closing: str = ""
 
 
 def render_monthly_report(data: MonthlyReportData) -> str:

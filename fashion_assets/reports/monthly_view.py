@@ -89,6 +89,7 @@ class MonthlyView:
 
     month: str
     generated_at: str
+    closing: str
     counts: ReportCounts
     unaccounted: int
     unclustered: int
@@ -149,6 +150,7 @@ def monthly_view(
     return MonthlyView(
         month=data.month[:7],
         generated_at=_moment(data.generated_at),
+        closing=data.closing,
         counts=counts,
         unaccounted=counts.arrived - counts.kept - counts.quarantined,
         unclustered=max(counts.kept - sum(row.n_posts for row in rows), 0),

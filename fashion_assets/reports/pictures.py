@@ -11,8 +11,9 @@ import base64
 import io
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from fashion_assets.storage.places import Place, is_remote
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -40,7 +41,7 @@ class Thumb:
 
 
 def load_thumbnail(
-    path: Path,
+    path: Place,
     size: tuple[int, int] = TILE_SIZE,
     *,
     image_id: str | None = None,
@@ -54,7 +55,7 @@ def load_thumbnail(
 
     identity = image_id if image_id is not None else path.name
     try:
-        with Image.open(path) as opened:
+        with Image.open(io.BytesIO(path.read_bytes()) if is_remote(path) else path) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 return placeholder(identity, size)
             picture = _upright(opened)

@@ -41,5 +41,5 @@ def csv_text(table: pd.DataFrame, **options: Any) -> str:
         # Text is of kind object, string or category; numbers, truth values and times cannot be formulas.
         if getattr(kind, "kind", "O") not in "biufcmM":
             column = safe.iloc[:, position].astype(object)
-            safe.isetitem(position, column.map(without_formula))
+            safe.isetitem(position, column.map(without_formula).to_numpy(dtype=object))
     return str(safe.to_csv(index=False, **options))

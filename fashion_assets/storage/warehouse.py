@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.files import _fsync_folder
+from fashion_assets.storage.locks import locked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,11 +27,18 @@ def publish_tables(
     """Rows per table after writing ``tables`` into a new DuckDB file that then replaces ``path``.
 
     ``comments`` become the tables' comments, so that a client shows what each holds. A failure leaves the
-    old file as it was.
+    old file as it was. Publications of one file wait for each other.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with locked(path.parent / f".{path.name}.lock"):
+        for leftover in path.parent.glob(f".{path.name}.*.tmp*"):  # of one that was killed
+            leftover.unlink()
+        return _publish(path, tables, comments or {})
+
+
+def _publish(path: Path, tables: Mapping[str, pa.Table], comments: Mapping[str, str]) -> dict[str, int]:
     import duckdb
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     os.close(descriptor)
     temporary = Path(name)
@@ -42,7 +50,7 @@ def publish_tables(
                 connection.register("incoming_table", table)
                 connection.execute(f'CREATE TABLE "{table_name}" AS SELECT * FROM incoming_table')
                 connection.unregister("incoming_table")
-                comment = (comments or {}).get(table_name)
+                comment = comments.get(table_name)
                 if comment:
                     quoted = comment.replace("'", "''")
                     connection.execute(f"COMMENT ON TABLE \"{table_name}\" IS '{quoted}'")

@@ -6,6 +6,7 @@ Belongs here: the bytes. Does not: where they lie, or what the fields mean (`mod
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, fields
 from typing import Any
@@ -43,12 +44,22 @@ def model_to_bytes(model: StyleModel) -> bytes:
             card[field.name] = [asdict(one) for one in model.events]
         else:
             card[field.name] = value
+    card["digest"] = _digest(card, tensors)
     # one metadata entry: several would be written in an order that changes from run to run
     return bytes(save(tensors, metadata={"card": json.dumps(card, ensure_ascii=False, sort_keys=True)}))
 
 
+def _digest(card: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]]) -> str:
+    """SHA-256 of the card, without its digest, and of the arrays."""
+    digest = hashlib.sha256(json.dumps(card, ensure_ascii=False, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
+        digest.update(np.ascontiguousarray(tensor).tobytes())
+    return digest.hexdigest()
+
+
 def model_from_bytes(data: bytes) -> StyleModel:
-    """The model; UserError if the bytes are no safetensors file or no style model of this format."""
+    """The model; UserError if the bytes are no safetensors file, no style model of this format, or were changed."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
@@ -61,11 +72,19 @@ def model_from_bytes(data: bytes) -> StyleModel:
         raise UserError(
             "this is no style model (a safetensors file with a card); materialise style_model again."
         ) from error
-    found = card.pop("format", None)
+    found = card.get("format")
     if found != FORMAT:
         raise UserError(
             f"this is {found!r}, expected {FORMAT!r}; materialise style_model again with this version."
         )
+    # files of earlier versions tell no digest
+    written = card.pop("digest", None)
+    if written is not None and written != (digest := _digest(card, tensors)):
+        raise UserError(
+            f"the file is damaged: the digest of its content is {digest[:12]}, but it was written with "
+            f"{str(written)[:12]}; copy it again, or materialise style_model of that month again."
+        )
+    del card["format"]
     curve = {name: tensors.pop(_CURVE + name) for name in SILHOUETTE_CURVE.names}
     card["weights"], card["model_ids"] = tuple(card["weights"]), tuple(card["model_ids"])
     card["events"] = tuple(

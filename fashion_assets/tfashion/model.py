@@ -58,12 +58,8 @@ class TfashionModel:
         """``tfashion:<head>@<digest>``; the digest covers all that scores depend on: the encoder's id and the project's
         lists as they are now too, so that stored scores are not those of other lists.
         """
-        digest = hashlib.sha256(json.dumps(self._needed(), sort_keys=True, ensure_ascii=False).encode())
-        digest.update(knowledge_digest().encode())
-        for name, tensor in sorted(self._tensors().items()):
-            digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
-            digest.update(np.ascontiguousarray(tensor).tobytes())
-        return f"tfashion:{self.head.name}@{digest.hexdigest()[:12]}"
+        digest = _digest(self._needed(), self._tensors(), knowledge_digest())
+        return f"tfashion:{self.head.name}@{digest[:12]}"
 
     def score(self, words: Sequence[str]) -> npt.NDArray[np.float32]:
         """(n,) probabilities that the words speak of fashion; 0 for what no post could hold as a word: "", single
@@ -114,7 +110,8 @@ class TfashionModel:
         from safetensors.numpy import save
 
         tensors = {name: np.ascontiguousarray(tensor) for name, tensor in self._tensors().items()}
-        header = {"needed": json.dumps(self._needed(), ensure_ascii=False)}
+        needed = self._needed()
+        header = {"needed": json.dumps({**needed, "digest": _digest(needed, tensors)}, ensure_ascii=False)}
         write_bytes_atomic(folder / WEIGHTS, save(tensors, metadata=header))
         write_text_atomic(
             folder / CARD, json.dumps(self.card(), ensure_ascii=False, indent=2, default=float) + "\n"
@@ -192,11 +189,30 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
                     f"{path} holds no word classifier of this project (format {found!r}); train one: "
                     "fashion-assets keywords train"
                 )
-            return needed, {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 - not a dict
+            tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, json.JSONDecodeError) as fault:
         raise UserError(
             f"{path} is no safetensors file that loads ({fault}); train again: fashion-assets keywords train"
         ) from fault
+    # Files of earlier versions tell no digest.
+    written = needed.pop("digest", None)
+    if written is not None and written != (found := _digest(needed, tensors)):
+        raise UserError(
+            f"{path} is damaged: the digest of its weights is {found[:12]}, but they were written with "
+            f"{str(written)[:12]}; copy the file again, or train again: fashion-assets keywords train"
+        )
+    return needed, tensors
+
+
+def _digest(needed: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]], *more: str) -> str:
+    """SHA-256 of what a model needs and of its weights."""
+    digest = hashlib.sha256(json.dumps(needed, sort_keys=True, ensure_ascii=False).encode())
+    for text in more:
+        digest.update(text.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
+        digest.update(np.ascontiguousarray(tensor).tobytes())
+    return digest.hexdigest()
 
 
 def _story(folder: Path, needed: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import dagster as dg
@@ -9,7 +10,9 @@ import pandas as pd
 import pytest
 
 from fashion_assets.definitions import build_definitions
+from fashion_assets.defs.checks.tables import KEYS
 from fashion_assets.settings import Settings
+from fashion_assets_tests.conftest import PROJECT_ROOT
 
 MONTH = "2024-05-01"
 HEADER = "poster_id,post_id,post_title,post_date,post_content,post_fetch_time"
@@ -97,3 +100,28 @@ def test_a_month_without_a_post_goes_through(settings: Settings) -> None:
         month="2024-04-01",
     )
     assert all(check.passed for check in checks.values())
+
+
+def test_the_document_names_every_check_and_no_other() -> None:
+    text = (PROJECT_ROOT / "docs" / "checks.md").read_text(encoding="utf-8")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in text.splitlines()
+        if line[:3] == "| `"
+    ]
+    documented = {row[0].strip("`"): row for row in rows}
+    checks = {
+        spec.name: spec
+        for step in build_definitions(Settings()).asset_checks or []
+        for spec in step.check_specs
+    }
+    assert documented.keys() == checks.keys() and len(rows) == len(documented)
+    for name, row in documented.items():
+        spec = checks[name]
+        if name.endswith("_schema"):
+            keys = set(re.findall(r"`(\w+)`", row[2]))
+            assert spec.blocking and keys == set(KEYS.get(spec.asset_key.to_user_string(), ()))
+        else:
+            blocks = "yes" if spec.blocking else "no"
+            severity = spec.metadata.get("severity", row[3])
+            assert row[1] == f"`{spec.asset_key.to_user_string()}`" and row[3:5] == [severity, blocks], name

@@ -19,6 +19,7 @@ from fashion_assets.defs.resources import Encoders
 from fashion_assets.encoders import ray_encoder, registry
 from fashion_assets.encoders.local_visual import LocalVisualEncoder, visual_model_id
 from fashion_assets.encoders.protocol import Vectors
+from fashion_assets.encoders.schemas import multimodal_schema
 from fashion_assets.encoders.tables import embedding_table, vectors_of
 from fashion_assets.media.schemas import GARMENT_IMAGES, as_table
 from fashion_assets.settings import Settings
@@ -115,11 +116,17 @@ def write_vectors(settings: Settings, asset: str, month: str, models: list[str])
         embedding_table([f"p{n}"], [f"p{n}"], month, [f"h{n}"], model, rows).replace_schema_metadata(None)
         for n, model in enumerate(models)
     ]
-    Lake(settings.lake).write(asset, month, pa.concat_tables(parts))
+    table = pa.concat_tables(parts)
+    if asset == "multimodal_embeddings":
+        masks = {name: pa.array([True] * len(models)) for name in ("has_text", "has_image")}
+        columns = {name: table[name] for name in table.column_names} | masks
+        schema = multimodal_schema(2)
+        table = pa.table([columns[name] for name in schema.names], schema=schema)
+    Lake(settings.lake).write(asset, month, table)
 
 
-def look(settings: Settings, asset: str) -> tuple[dg.AssetCheckEvaluation, bool]:
-    """The one check of ``asset`` over what lies in the lake, and whether an asset below it was made after it."""
+def look(settings: Settings, asset: str, name: str) -> tuple[dg.AssetCheckEvaluation, bool]:
+    """Check ``name`` of ``asset`` over what lies in the lake, and whether an asset below it was made after it."""
 
     @dg.asset(name=asset, partitions_def=MONTHS)
     def lies_there() -> dg.MaterializeResult:
@@ -130,7 +137,11 @@ def look(settings: Settings, asset: str) -> tuple[dg.AssetCheckEvaluation, bool]
         return dg.MaterializeResult()
 
     built = build_definitions(settings)
-    own = [check for check in built.asset_checks or [] if lies_there.key in check.keys_by_input_name.values()]
+    own = [
+        check
+        for check in built.asset_checks or []
+        if {key.asset_key for key in check.check_keys} == {lies_there.key}
+    ]
     result = dg.materialize(
         [lies_there, below, *own],
         partition_key=KEY,
@@ -138,7 +149,7 @@ def look(settings: Settings, asset: str) -> tuple[dg.AssetCheckEvaluation, bool]
         resources=built.resources,
         raise_on_error=False,
     )
-    (check,) = result.get_asset_check_evaluations()
+    (check,) = [found for found in result.get_asset_check_evaluations() if found.check_name == name]
     return check, bool(result.asset_materializations_for_node("below"))
 
 
@@ -147,7 +158,7 @@ def test_vectors_of_another_encoder_than_the_configured_block_what_is_below(tmp_
     configured = visual_model_id()
     for models, passes in (([configured], True), (["old@1"], False), ([configured, "old@1"], False)):
         write_vectors(settings, "image_embeddings", MONTH, models)
-        check, made_below = look(settings, "image_embeddings")
+        check, made_below = look(settings, "image_embeddings", "image_embeddings_one_model")
         assert (check.passed, made_below) == (passes, passes)
         assert all(model in str(check.description) for model in models)
     assert f"the configured encoder is {configured}" in str(check.description)
@@ -157,7 +168,7 @@ def test_texts_are_held_against_the_text_encoder(tmp_path: Path, monkeypatch: py
     settings = Settings(data_dir=tmp_path)
     monkeypatch.setattr(Encoders, "text", SimpleNamespace(model_id="st:new@2"))
     write_vectors(settings, "text_embeddings", MONTH, ["st:new@1"])
-    check, made_below = look(settings, "text_embeddings")
+    check, made_below = look(settings, "text_embeddings", "text_embeddings_one_model")
     assert not check.passed and not made_below and "FASHION_TEXT_ENCODER" in str(check.description)
 
 
@@ -168,7 +179,7 @@ def test_months_of_two_encoders_in_one_style_window_block_the_model(
     settings = Settings(data_dir=tmp_path, style_window=window)
     write_vectors(settings, "multimodal_embeddings", EARLIER, ["1*old@1|1*v@1"])
     write_vectors(settings, "multimodal_embeddings", MONTH, ["1*new@1|1*v@1"])
-    check, made_below = look(settings, "multimodal_embeddings")
+    check, made_below = look(settings, "multimodal_embeddings", "one_model_in_the_style_window")
     assert (check.passed, made_below) == (passes, passes)
     if not passes:
         assert "1*old@1|1*v@1 in 2024-04; 1*new@1|1*v@1 in 2024-05" in str(check.description)

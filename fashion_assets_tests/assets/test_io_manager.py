@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
 import pandas as pd
@@ -13,6 +12,7 @@ import pytest
 from fashion_assets.defs.io_managers import LakeIOManager, to_frame
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.lake import Lake
+from fashion_assets.storage.places import Place
 from fashion_assets.storage.tables import TableStream, as_arrow
 
 MONTHS = dg.MonthlyPartitionsDefinition(start_date="2024-01-01", end_date="2024-05-01")
@@ -47,7 +47,7 @@ def reader(whole: pa.Table) -> None:
 
 
 def make(
-    root: Path,
+    root: Place,
     assets: list[dg.AssetsDefinition],
     month: str | None = None,
     selection: list[str] | None = None,
@@ -63,9 +63,9 @@ def make(
     return result.success
 
 
-def test_a_month_is_one_file_in_the_columns_of_its_schema(tmp_path: Path) -> None:
-    assert make(tmp_path, [posts, same_month], "2024-02-01")
-    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.parquet")] == [
+def test_a_month_is_one_file_in_the_columns_of_its_schema(any_root: Place) -> None:
+    assert make(any_root, [posts, same_month], "2024-02-01")
+    assert [str(path.relative_to(any_root)) for path in any_root.rglob("*.parquet")] == [
         "posts/2024-02.parquet"
     ]
     loaded = seen["same"]
@@ -75,26 +75,26 @@ def test_a_month_is_one_file_in_the_columns_of_its_schema(tmp_path: Path) -> Non
     assert loaded["likes"].isna().tolist() == [True, False] and loaded["likes"].dtype == "Int64"
 
 
-def test_a_window_is_a_dict_also_when_it_holds_one_month(tmp_path: Path) -> None:
-    make(tmp_path, [posts], "2024-01-01")
-    make(tmp_path, [posts, window], "2024-01-01", ["window"])
+def test_a_window_is_a_dict_also_when_it_holds_one_month(any_root: Place) -> None:
+    make(any_root, [posts], "2024-01-01")
+    make(any_root, [posts, window], "2024-01-01", ["window"])
     assert list(seen["window"]) == ["2024-01-01"]  # type: ignore[call-overload]
-    make(tmp_path, [posts], "2024-02-01")
-    make(tmp_path, [posts, window], "2024-02-01", ["window"])
+    make(any_root, [posts], "2024-02-01")
+    make(any_root, [posts, window], "2024-02-01", ["window"])
     assert list(seen["window"]) == ["2024-01-01", "2024-02-01"]  # type: ignore[call-overload]
 
 
-def test_missing_months_of_a_window_are_named(tmp_path: Path) -> None:
-    make(tmp_path, [posts], "2024-03-01")
+def test_missing_months_of_a_window_are_named(any_root: Place) -> None:
+    make(any_root, [posts], "2024-03-01")
     with pytest.raises(Exception) as caught:
-        make(tmp_path, [posts, window], "2024-03-01", ["window"])
+        make(any_root, [posts, window], "2024-03-01", ["window"])
     chain = f"{caught.value} {caught.value.__cause__}"
     assert "posts is missing 2024-01, 2024-02" in chain
 
 
-def test_a_whole_table_is_all(tmp_path: Path) -> None:
-    assert make(tmp_path, [whole, reader])
-    assert (tmp_path / "whole" / "all.parquet").exists()
+def test_a_whole_table_is_all(any_root: Place) -> None:
+    assert make(any_root, [whole, reader])
+    assert (any_root / "whole" / "all.parquet").exists()
     assert seen["whole"].equals(pa.table({"word": ["裙"]}))  # type: ignore[attr-defined]
 
 
@@ -105,7 +105,7 @@ def test_a_column_that_is_missing_or_of_another_type_is_named() -> None:
         as_arrow(pd.DataFrame({"post_id": ["a"], "likes": ["many"], "tags": [[]]}), SCHEMA, "posts")
 
 
-def stream_posts(root: Path, stream: TableStream) -> dg.ExecuteInProcessResult:
+def stream_posts(root: Place, stream: TableStream) -> dg.ExecuteInProcessResult:
     @dg.asset(name="posts", partitions_def=MONTHS)
     def streamed() -> dg.MaterializeResult:
         return dg.MaterializeResult(value=stream, metadata={"posts": "many"})
@@ -121,14 +121,14 @@ def frames(fail: bool = False) -> Iterator[pd.DataFrame]:
         raise OSError("the reader failed")
 
 
-def test_a_stream_is_stored_and_counted_like_a_frame(tmp_path: Path) -> None:
-    made = stream_posts(tmp_path, TableStream(SCHEMA, frames(), lambda: {"top": "裙"}))
+def test_a_stream_is_stored_and_counted_like_a_frame(any_root: Place) -> None:
+    made = stream_posts(any_root, TableStream(SCHEMA, frames(), lambda: {"top": "裙"}))
     [materialization] = made.asset_materializations_for_node("posts")
     metadata = materialization.metadata
     assert metadata["dagster/row_count"].value == 3
     assert [column.name for column in metadata["dagster/column_schema"].value.columns] == SCHEMA.names
     assert (metadata["top"].value, metadata["posts"].value) == ("裙", "many")
-    table = Lake(tmp_path).read("posts", "2024-02")
+    table = Lake(any_root).read("posts", "2024-02")
     assert table.to_pydict() == {
         "post_id": ["a", "b", "c"],
         "likes": [None, 3, 4],
@@ -136,16 +136,16 @@ def test_a_stream_is_stored_and_counted_like_a_frame(tmp_path: Path) -> None:
     }
 
 
-def test_a_failing_stream_leaves_the_month_that_was_there(tmp_path: Path) -> None:
-    stream_posts(tmp_path, TableStream(SCHEMA, frames()))
+def test_a_failing_stream_leaves_the_month_that_was_there(any_root: Place) -> None:
+    stream_posts(any_root, TableStream(SCHEMA, frames()))
     with pytest.raises(OSError, match="the reader failed"):
-        stream_posts(tmp_path, TableStream(SCHEMA, frames(fail=True)))
-    assert Lake(tmp_path).read("posts", "2024-02").num_rows == 3
+        stream_posts(any_root, TableStream(SCHEMA, frames(fail=True)))
+    assert Lake(any_root).read("posts", "2024-02").num_rows == 3
 
 
-def test_a_stream_of_another_schema_is_refused(tmp_path: Path) -> None:
+def test_a_stream_of_another_schema_is_refused(any_root: Place) -> None:
     with pytest.raises(UserError, match="posts is streamed in another schema"):
-        stream_posts(tmp_path, TableStream(pa.schema([("post_id", pa.string())]), frames()))
+        stream_posts(any_root, TableStream(pa.schema([("post_id", pa.string())]), frames()))
 
 
 def test_a_batch_becomes_a_frame_like_its_table() -> None:

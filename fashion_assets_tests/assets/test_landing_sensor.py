@@ -1,59 +1,248 @@
-"""The sensor asks for the months that new files touch, once."""
+"""The sensor asks for the months that new files touch: once, whole, in slices, and again after a failure."""
 
-from __future__ import annotations
-
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
-from fashion_assets.defs.sensors import incoming_sensor
+from fashion_assets.defs import sensors
+from fashion_assets.defs.run_tags import LANDED, LANDED_DIGEST, LANDED_MONTH
+from fashion_assets.defs.sensors import ATTEMPTS, incoming_sensor
+from fashion_assets.posts.landed import read_ledger
+from fashion_assets.posts.landing import landing_digests
 from fashion_assets.settings import Settings
+from fashion_assets.storage.months import key_of_month
 
 HEADER = "poster_id,post_id,post_title,post_date,post_content,post_fetch_time"
+FAILURE, SUCCESS, CANCELED = (
+    dg.DagsterRunStatus.FAILURE,
+    dg.DagsterRunStatus.SUCCESS,
+    dg.DagsterRunStatus.CANCELED,
+)
 
 
-def crawl(root: Path, name: str, *rows: str) -> None:
-    (root / "incoming").mkdir(exist_ok=True)
-    (root / "incoming" / name).write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
+class House:
+    """A data root with a sensor, and a record of what its runs would have done."""
+
+    def __init__(self, root: Path) -> None:
+        self.settings = Settings(data_dir=root)
+        self.instance = dg.DagsterInstance.ephemeral()
+        self.asked: list[dg.RunRequest] = []
+        self.said = ""
+
+    def crawl(self, name: str, *rows: str) -> Path:
+        path = self.settings.root / "incoming" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
+        return path
+
+    def tick(self) -> list[str | None]:
+        """The partitions that one look asks for."""
+        context = dg.build_sensor_context(instance=self.instance, resources={"settings": self.settings})
+        result = incoming_sensor(context)
+        if isinstance(result, dg.SkipReason):
+            self.asked, self.said = [], str(result.skip_message)
+            return []
+        assert isinstance(result, dg.SensorResult)
+        assert result.cursor is None, "nothing is kept that could grow"
+        self.asked, self.said = list(result.run_requests or []), ""
+        return [request.partition_key for request in self.asked]
+
+    def run(self, status: dg.DagsterRunStatus = SUCCESS) -> None:
+        """The runs that the last look asked for, as the daemon starts them and as they end."""
+        for request in self.asked:
+            tags = {**request.tags, "dagster/run_key": str(request.run_key)}
+            self.instance.create_run(
+                job_name="__ASSET_JOB",
+                run_id=None,
+                run_config=None,
+                status=status,
+                tags=tags,
+                root_run_id=None,
+                parent_run_id=None,
+                step_keys_to_execute=None,
+                execution_plan_snapshot=None,
+                job_snapshot=None,
+                parent_job_snapshot=None,
+                asset_selection=None,
+                asset_check_selection=None,
+                resolved_op_selection=None,
+                op_selection=None,
+                remote_job_origin=None,
+                job_code_origin=None,
+                asset_graph=dg.Definitions().resolve_asset_graph(),
+            )
+            if status == SUCCESS:
+                self.made(tags[LANDED_MONTH])
+
+    def made(self, month: str) -> None:
+        version = landing_digests(self.settings.lake)[month]
+        self.instance.report_runless_asset_event(
+            dg.AssetMaterialization(
+                "raw_posts", partition=key_of_month(month), tags={"dagster/data_version": version}
+            )
+        )
 
 
-def tick(root: Path, cursor: str | None = None) -> dg.SensorResult | dg.SkipReason:
-    context = dg.build_sensor_context(cursor=cursor, resources={"settings": Settings(data_dir=root)})
-    result = incoming_sensor(context)
-    assert isinstance(result, dg.SensorResult | dg.SkipReason)
-    return result
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    yield House(tmp_path)
 
 
-def asked(result: dg.SensorResult | dg.SkipReason) -> list[str | None]:
-    assert isinstance(result, dg.SensorResult)
-    return [request.partition_key for request in result.run_requests or []]
+def post(number: int, date: str, words: str = "马面裙") -> str:
+    return f"u{number},{number:024x},新中式,{date},{words},2024-04-01 10:00:00"
 
 
-def test_a_file_asks_for_the_months_of_its_posts_once(tmp_path: Path) -> None:
-    crawl(
-        tmp_path,
-        "a.csv",
-        "u1,p1,新中式,2024-01-05,马面裙,2024-04-01 10:00:00",
-        "u1,p2,新中式,2024-03-05,马面裙,2024-04-01 10:00:00",
-    )
-    first = tick(tmp_path)
-    assert asked(first) == ["2024-01-01", "2024-03-01"]
-    assert isinstance(first, dg.SensorResult)
-    assert isinstance(tick(tmp_path, first.cursor), dg.SkipReason)
+def test_a_file_asks_for_the_months_of_its_posts_once(house: House) -> None:
+    house.crawl("a.csv", post(1, "2024-01-05"), post(2, "2024-03-05"))
+    assert house.tick() == [], "it may still be written"
+    assert "a.csv" in house.said
+    assert house.tick() == ["2024-01-01", "2024-03-01"]
+    assert all(request.tags[LANDED] == "yes" for request in house.asked)
+    first = {request.run_key for request in house.asked}
+    house.run()
+    assert house.tick() == []
+    assert house.said == "nothing new in incoming/"
 
-    crawl(tmp_path, "late.csv", "u1,p3,新中式,2024-01-09,旗袍,2024-04-02 10:00:00")
-    late = tick(tmp_path, first.cursor)
-    assert asked(late) == ["2024-01-01"]
-    assert isinstance(late, dg.SensorResult)
-    keys = {request.run_key for request in [*(first.run_requests or []), *(late.run_requests or [])]}
-    assert len(keys) == 3
+    late = house.crawl("late.csv", post(3, "2024-01-09"))
+    house.tick()
+    assert house.tick() == ["2024-01-01"]
+    assert not first & {request.run_key for request in house.asked}
+    house.run()
 
-    crawl(tmp_path, "same.csv", "u1,p3,新中式,2024-01-09,旗袍,2024-04-02 10:00:00")
-    (tmp_path / "incoming" / "same.csv").write_bytes((tmp_path / "incoming" / "late.csv").read_bytes())
-    assert isinstance(tick(tmp_path, late.cursor), dg.SkipReason)
+    house.crawl("same.csv").write_bytes(late.read_bytes())
+    house.tick()
+    assert house.tick() == [], "the same file under another name does nothing"
+    assert len(read_ledger(house.settings.lake)) == 2
 
 
-def test_nothing_new_says_so(tmp_path: Path) -> None:
-    result = tick(tmp_path)
-    assert isinstance(result, dg.SkipReason)
-    assert "nothing new" in str(result.skip_message)
+def test_a_file_that_grows_waits_until_two_looks_find_it_unchanged(house: House) -> None:
+    house.crawl("a.csv", post(1, "2024-01-05"))
+    house.tick()
+    house.crawl("a.csv", post(1, "2024-01-05"), post(2, "2024-01-06"))
+    assert house.tick() == []
+    assert house.tick() == ["2024-01-01"]
+    assert int(read_ledger(house.settings.lake)["rows"].sum()) == 2
+
+
+def test_a_delivery_that_says_that_it_is_whole_lands_at_the_first_look(house: House) -> None:
+    house.crawl("monday/a.csv", post(1, "2024-01-05"))
+    (house.settings.root / "incoming/monday/_SUCCESS").touch()
+    listed = house.crawl("tuesday/b.csv", post(2, "2024-02-05"))
+    files = [
+        {"name": "b.csv", "bytes": listed.stat().st_size},
+        {"name": "absent.csv", "bytes": 10},
+    ]
+    (listed.parent / "_manifest.json").write_text(json.dumps({"files": files}))
+    assert house.tick() == ["2024-01-01", "2024-02-01"]
+
+
+def test_a_month_under_way_is_not_asked_for_twice(house: House) -> None:
+    house.crawl("a.csv", post(1, "2024-01-05"))
+    house.tick()
+    house.tick()
+    house.run(dg.DagsterRunStatus.STARTED)
+    house.crawl("b.csv", post(2, "2024-01-06"))
+    house.tick()
+    assert house.tick() == []
+    assert "2024-01 is under way" in house.said
+
+
+def test_a_failed_run_is_asked_for_again_with_a_new_key_and_not_for_ever(house: House) -> None:
+    house.crawl("a.csv", post(1, "2024-01-05"))
+    house.tick()
+    keys = []
+    for _ in range(ATTEMPTS):
+        assert house.tick() == ["2024-01-01"]
+        keys.append(house.asked[0].run_key)
+        house.run(FAILURE)
+    assert len(set(keys)) == ATTEMPTS
+    assert house.tick() == []
+    assert f"2024-01 has failed {ATTEMPTS} times" in house.said
+    # New rows are a new occasion.
+    house.crawl("b.csv", post(2, "2024-01-06"))
+    house.tick()
+    assert house.tick() == ["2024-01-01"]
+    house.run()
+    assert house.tick() == []
+
+
+def test_a_canceled_run_stays_canceled(house: House) -> None:
+    house.crawl("a.csv", post(1, "2024-01-05"))
+    house.tick()
+    house.tick()
+    house.run(CANCELED)
+    assert house.tick() == []
+    assert "was canceled" in house.said
+
+
+def test_what_another_process_landed_and_made_is_known(house: House) -> None:
+    """A tick that was killed after landing is the same: the next one finds the month."""
+    house.crawl("a.csv", post(1, "2024-01-05"), post(2, "2024-02-05"))
+    sensors.land(house.settings)
+    house.made("2024-02")
+    assert house.tick() == ["2024-01-01"]
+    assert house.asked[0].tags[LANDED_DIGEST] == landing_digests(house.settings.lake)["2024-01"][:16]
+
+
+def test_months_that_are_no_partition_are_not_asked_for(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One bad key would lose the whole tick."""
+    house.crawl("a.csv", post(1, "2024-01-05"), post(2, "2024-03-05"))
+    sensors.land(house.settings)
+    shorter = dg.MonthlyPartitionsDefinition(start_date="2024-02-01", timezone="Asia/Shanghai")
+    monkeypatch.setattr(sensors, "MONTHS", shorter)
+    assert house.tick() == ["2024-03-01"]
+
+
+def test_many_files_land_in_slices_and_none_is_lost(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sensors, "FILES_PER_TICK", 4)
+    for number in range(10):
+        house.crawl(f"{number}.csv", post(number, f"2024-0{1 + number // 4}-05"))
+    landed, asked = [], []
+    house.tick()
+    for _ in range(4):
+        asked.append(house.tick())
+        landed.append(int((read_ledger(house.settings.lake)["status"] == "landed").sum()))
+        house.run()
+    assert landed == [4, 8, 10, 10]
+    # A month waits while the next slice may touch it again.
+    assert asked == [[], ["2024-01-01"], ["2024-02-01", "2024-03-01"], []]
+
+
+def test_refused_files_do_not_hold_up_the_others(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sensors, "FILES_PER_TICK", 2)
+    for number in range(4):
+        house.crawl(f"a{number}.csv").write_text(f"no,crawl\n{number},1\n")
+    house.crawl("z.csv", post(1, "2024-01-05"))
+    house.tick()
+    assert [house.tick() for _ in range(3)][-1] == ["2024-01-01"]
+
+
+@pytest.mark.slow
+def test_ten_thousand_files_of_which_most_have_landed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Known files are neither read nor counted again, and the new ones among them land in slices."""
+    monkeypatch.setattr(sensors, "FILES_PER_TICK", 20)
+    new = [house.crawl(f"{number:05d}.csv", post(number, "2024-01-05")) for number in range(0, 10_000, 200)]
+    house.tick()
+    assert [house.tick() for _ in range(3)] == [[], [], ["2024-01-01"]]
+    ledger = read_ledger(house.settings.lake)
+    assert len(ledger) == len(new) == 50
+    house.run()
+
+    # 9,950 more whose content has landed, as the ledger tells: a second delivery of the same files.
+    for number in range(10_000):
+        if number % 200:
+            new[number // 200].parent.joinpath(f"{number:05d}.csv").hardlink_to(new[number // 200])
+    house.tick()
+    monkeypatch.setattr(sensors, "FILES_PER_TICK", 10_000)
+    assert house.tick() == []
+    assert house.said == "nothing new in incoming/"
+    assert len(read_ledger(house.settings.lake)) == 50
+    read: list[Path] = []
+    monkeypatch.setattr("fashion_assets.posts.landing.local_copy", lambda path: read.append(path))
+    assert house.tick() == []
+    assert read == [], "no file that is as it was is read again"

@@ -196,3 +196,60 @@ def test_the_version_of_the_training_words_is_that_of_recipe_files_and_reviewed_
         UserError, match=r"words\.txt, which the keyword classifier was trained from, is gone"
     ):
         training_version(settings)
+
+
+FOUR = ["2024-01", "2024-02", "2024-03", "2024-04"]
+
+
+def test_a_month_alone_brings_what_is_learned_once_from_the_others(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    """Word vectors and styles stay as they are once made: made of this month alone, they would stay wrong."""
+    planned = below(planner(instance, tmp_path, months=FOUR).plan(months=["2024-03"]))
+    assert {f"cleaned_posts {month}" for month in FOUR} <= planned
+    assert {f"quarantined_posts {month}" for month in FOUR} <= planned
+    assert {f"style_model {month}" for month in FOUR[:3]} <= planned
+    assert {f"multimodal_embeddings {month}" for month in FOUR[:3]} <= planned
+    assert not {"style_model 2024-04", "fashion_keywords 2024-04", "style_clusters 2024-01"} & planned
+
+
+def test_months_in_any_order_make_the_same_nodes_as_all_at_once(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    whole = set(planner(instance, tmp_path, months=FOUR).plan())
+    found: list[Node] = []
+    for month in ("2024-03", "2024-01", "2024-04", "2024-02"):
+        plan = planner(instance, tmp_path, months=FOUR)
+        nodes = plan.plan(months=[month])
+        models = [str(node.partition) for node in found + nodes if node.asset == "style_model"]
+        assert models == sorted(models), "styles go on from month to month, whatever was asked for first"
+        made(instance, plan, nodes, landed_posts=10)
+        found += nodes
+    assert set(found) == whole
+
+
+def test_a_month_alone_brings_no_other_once_the_others_are_there(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    plan = planner(instance, tmp_path, months=FOUR)
+    made(instance, plan, plan.plan(), landed_posts=10)
+    again = below(planner(instance, tmp_path, months=FOUR).plan(months=["2024-03"], force=True))
+    assert {name[-7:] for name in again if " 2024-" in name} == {"2024-03"}
+
+
+def test_reports_come_after_their_months_newest_first(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    plan = planner(instance, tmp_path, months=FOUR)
+    batches = plan.batches(plan.plan())
+    reports = [batch.partition for batch in batches if "monthly_style_report" in batch.assets]
+    assert reports == [key_of_month(month) for month in reversed(FOUR)]
+    models = [batch.partition for batch in batches if "style_model" in batch.assets]
+    assert models == [key_of_month(month) for month in FOUR]
+    last = max(index for index, batch in enumerate(batches) if "style_profiles" in batch.assets)
+    first = min(index for index, batch in enumerate(batches) if "monthly_style_report" in batch.assets)
+    assert last < first, "a report charts the months before it"
+
+
+def test_a_month_is_closed_by_its_name_alone(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    plan = planner(instance, tmp_path)
+    assert "closed_month" not in {node.asset for node in plan.plan()}
+    assert below(plan.plan({"closed_month"}, ["2024-01"])) == {"closed_month 2024-01"}

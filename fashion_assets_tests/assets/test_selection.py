@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fashion_assets.definitions import build_definitions
-from fashion_assets.defs.planning import resolve_selection
+from fashion_assets.defs.selection import resolve_selection
 from fashion_assets.storage.errors import UserError
 
 
@@ -30,3 +30,9 @@ def test_names_reach_and_groups(graph: Any) -> None:
 def test_what_names_nothing_is_a_sentence(graph: Any, text: str) -> None:
     with pytest.raises(UserError):
         resolve_selection(graph, text)
+
+
+def test_a_decision_is_in_a_selection_by_its_name_alone(graph: Any) -> None:
+    assert "closed_month" not in resolve_selection(graph, "+monthly_style_report")
+    assert "closed_month" not in resolve_selection(graph, "style_profiles+")
+    assert resolve_selection(graph, "closed_month") == {"closed_month"}

@@ -1,4 +1,5 @@
-"""One contract for both engines: the same vectors, order and refusals inline and on Ray; and what Ray survives."""
+"""One contract for both engines, with files on a disk and in a bucket: the same vectors, order and refusals inline and
+on Ray; and what Ray survives."""
 
 from __future__ import annotations
 
@@ -24,6 +25,8 @@ from fashion_assets.encoders.ray_encoder import RayEncoder
 from fashion_assets.encoders.shards import list_shards, shard_hashes
 from fashion_assets.media.errors import MediaError
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.files import write_bytes_atomic
+from fashion_assets.storage.places import Place, is_remote
 from fashion_assets_tests.unit.test_encoders_onnx import tiny_network
 
 pytest.importorskip("ray")
@@ -37,8 +40,8 @@ Load = Callable[[str], Encoder]
 
 
 @pytest.fixture(scope="module")
-def ray_cluster() -> Iterator[None]:
-    """No cluster of somebody else, and none left behind."""
+def ray_cluster(s3_endpoint: str) -> Iterator[None]:
+    """No cluster of somebody else, and none left behind; its workers know the bucket's endpoint from the start."""
     import ray
 
     with pytest.MonkeyPatch.context() as patch:
@@ -72,19 +75,29 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return paths
 
 
+def at(root: Place, paths: list[Path]) -> list[Place]:
+    """The pictures where ``root`` is: themselves on a disk, copies in a bucket."""
+    if not is_remote(root):
+        return list(paths)
+    for path in dict.fromkeys(paths):
+        write_bytes_atomic(root / "pictures" / path.name, path.read_bytes())
+    return [root / "pictures" / path.name for path in paths]
+
+
 def names(paths: list[Path]) -> list[str]:
     return [path.stem for path in paths]
 
 
 def test_pictures_in_order_repeats_once_and_a_bad_one_alone(
-    load: Load, pictures: list[Path], tmp_path: Path
+    load: Load, pictures: list[Path], any_root: Place, tmp_path: Path
 ) -> None:
     bad, encoder = tmp_path / "bad.jpg", load("local:visual")
     bad.write_bytes(pictures[0].read_bytes()[:1500])
-    asked = [pictures[3], pictures[0], bad, pictures[3], *pictures[10:60]]
-    cache = EmbeddingCache(tmp_path / "cache", shard_rows=20)
-    result = cache.encode_missing(encoder, names(asked), asked)
-    expected = load_encoder("local:visual").encode([pictures[0] if path == bad else path for path in asked])
+    here = [pictures[3], pictures[0], bad, pictures[3], *pictures[10:60]]
+    asked = at(any_root, here)
+    cache = EmbeddingCache(any_root / "cache", shard_rows=20)
+    result = cache.encode_missing(encoder, names(here), asked)
+    expected = load_encoder("local:visual").encode([pictures[0] if path == bad else path for path in here])
     expected[2] = 0
     np.testing.assert_allclose(result.vectors, expected, **EQUAL)
     assert list(result.refused) == [2] and result.refused[2].startswith("bad.jpg is truncated")
@@ -99,11 +112,11 @@ def test_pictures_in_order_repeats_once_and_a_bad_one_alone(
         encoder.encode(asked[:4])
 
 
-def test_what_is_cached_is_not_read(load: Load, pictures: list[Path], tmp_path: Path) -> None:
-    encoder, cache = load("local:visual"), EmbeddingCache(tmp_path)
-    first = cache.encode_missing(encoder, names(pictures[:5]), pictures[:5])
-    gone = [tmp_path / "gone" / path.name for path in pictures[:5]]
-    again = EmbeddingCache(tmp_path).encode_missing(encoder, names(gone), gone)
+def test_what_is_cached_is_not_read(load: Load, pictures: list[Path], any_root: Place) -> None:
+    encoder, cache = load("local:visual"), EmbeddingCache(any_root)
+    first = cache.encode_missing(encoder, names(pictures[:5]), at(any_root, pictures[:5]))
+    gone = [any_root / "gone" / path.name for path in pictures[:5]]
+    again = EmbeddingCache(any_root).encode_missing(encoder, names(pictures[:5]), gone)
     assert (first.new, again.new, again.reused, again.refused) == (5, 0, 5, {})
     np.testing.assert_array_equal(again.vectors, first.vectors)
 

@@ -62,10 +62,10 @@ def open_page(browser: Any, path: Path, page: str) -> None:
 
 
 def requested(browser: Any) -> list[str]:
-    """Addresses that the page asked for, data URIs left out."""
+    """Addresses that the page asked for, without data URIs and what the browser loads for its own start page."""
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     urls = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
-    return [url for url in urls if not url.startswith("data:")]
+    return [url for url in urls if not url.startswith(("data:", "chrome:"))]
 
 
 def assert_untouched(browser: Any, path: Path, title: str) -> None:

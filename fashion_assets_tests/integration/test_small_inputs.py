@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from fashion_assets.storage.warehouse import query
@@ -40,5 +42,40 @@ def test_products_alone_need_no_posts(cli: Run, tmp_path: Path) -> None:
     ran = cli("run", "--data-dir", root)
     assert ran.returncode == 0, ran.stderr
     tables = query(root / "warehouse.duckdb", "show tables")["name"].tolist()
-    assert tables == ["product_predictions", "products", "quarantined_products"]
+    assert tables == [
+        "product_figures",
+        "product_predictions",
+        "product_split",
+        "products",
+        "quarantined_products",
+    ]
     assert "Nothing new" in cli("run", "--data-dir", root).stdout
+
+
+@pytest.mark.slow
+def test_sample_products_from_training_to_projection(cli: Run, tmp_path: Path) -> None:
+    made = cli("sample", tmp_path, "--months", "1", "--posts-per-month", "10", "--products", "300")
+    assert made.returncode == 0, made.stderr
+    shop, truth = tmp_path / "incoming" / "products", tmp_path / "sample_truth" / "products.csv"
+    model, preds = tmp_path / "model", tmp_path / "preds.csv"
+    trained = cli("products", "train", shop, "--labels", "category,sub_category,sex", "--model-dir", model)
+    assert trained.returncode == 0, trained.stderr
+    predicted = cli("products", "predict", shop, "--model-dir", model, "--out", preds)
+    assert predicted.returncode == 0, predicted.stderr
+    judged = cli("products", "evaluate", preds, truth, "--json", tmp_path / "figures.json")
+    assert judged.returncode == 0, judged.stderr
+    figures = json.loads((tmp_path / "figures.json").read_text("utf-8"))
+    assert figures["labels"]["category"]["metrics"]["accuracy"] > 0.95
+    # The refused cards and the predicted ones are all that arrived.
+    refused = pd.read_csv(tmp_path / "preds.refused.csv")
+    assert figures["n_predictions"] + len(refused) == len(pd.read_csv(shop / "products.csv"))
+    (tmp_path / "names.txt").write_text("上衣\n裤装\n鞋履\n包袋\n", encoding="utf-8")
+    projected = cli(
+        *("products", "project", shop, "--categories", tmp_path / "names.txt", "--model-dir", model),
+        *("--label", "category", "--out", tmp_path / "projected.csv"),
+    )
+    assert projected.returncode == 0, projected.stderr
+    found = pd.read_csv(tmp_path / "projected.csv", dtype={"id": str}).set_index("id")["target_category"]
+    known = pd.read_csv(truth, dtype=str).drop_duplicates("id").set_index("id")["category"]
+    of_these = known[known.isin(["上衣", "裤装", "鞋履", "包袋"]) & known.index.isin(found.index)]
+    assert (found[of_these.index] == of_these).mean() > 0.8

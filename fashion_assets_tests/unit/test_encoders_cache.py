@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from fashion_assets.encoders.cache import EmbeddingCache
 from fashion_assets.encoders.protocol import Items, Modality, ShardingEncoder
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.places import Place
 
 
 class CountingEncoder:
@@ -41,20 +42,20 @@ class CountingEncoder:
 TEXTS = [f"{letter}{'x' * number}" for number, letter in enumerate("abcdefghij")]
 
 
-def test_repeats_are_encoded_once_and_order_is_kept(tmp_path: Path) -> None:
-    cache, encoder = EmbeddingCache(tmp_path), CountingEncoder()
+def test_repeats_are_encoded_once_and_order_is_kept(any_root: Place) -> None:
+    cache, encoder = EmbeddingCache(any_root), CountingEncoder()
     texts = ["bb", "a", "bb", "ccc", "a"]
     result = cache.encode_missing(encoder, texts, texts)
     assert encoder.seen == ["bb", "a", "ccc"]
     assert (result.new, result.reused) == (3, 2)
     np.testing.assert_array_equal(result.vectors, CountingEncoder().encode(texts))
-    again = EmbeddingCache(tmp_path).encode_missing(encoder, texts[::-1], texts[::-1])
+    again = EmbeddingCache(any_root).encode_missing(encoder, texts[::-1], texts[::-1])
     assert (again.new, again.reused, len(encoder.seen)) == (0, 5, 3)
     np.testing.assert_array_equal(again.vectors, result.vectors[::-1])
 
 
-def test_only_missing_items_are_fetched(tmp_path: Path) -> None:
-    cache, encoder = EmbeddingCache(tmp_path, shard_rows=2), CountingEncoder()
+def test_only_missing_items_are_fetched(any_root: Place) -> None:
+    cache, encoder = EmbeddingCache(any_root, shard_rows=2), CountingEncoder()
     cache.encode_missing(encoder, TEXTS[:4], TEXTS[:4])
     asked: list[list[int]] = []
 

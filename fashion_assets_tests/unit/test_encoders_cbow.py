@@ -139,6 +139,26 @@ def test_load_encoder_finds_the_models_folder_and_paths(model: CbowModel, tmp_pa
         load_encoder("local:cbow:junk.safetensors", models_dir=tmp_path)
 
 
+def test_a_flipped_bit_is_refused_wherever_it_lies(model: CbowModel, tmp_path: Path) -> None:
+    path = tmp_path / "cbow.safetensors"
+    model.save(path)
+    whole = path.read_bytes()
+    start = 8 + int.from_bytes(whole[:8], "little")
+    for place in np.linspace(start, len(whole) - 1, 30).astype(int):
+        flipped = bytearray(whole)
+        flipped[place] ^= 0x10
+        path.write_bytes(flipped)
+        with pytest.raises(UserError, match=r"cbow\.safetensors is .*materialise word_vectors"):
+            CbowModel.load(path)
+
+
+def test_equal_models_are_equal_files(model: CbowModel, tmp_path: Path) -> None:
+    files = [tmp_path / f"{number}.safetensors" for number in range(8)]
+    for path in files:
+        model.save(path)
+    assert len({path.read_bytes() for path in files}) == 1
+
+
 def test_without_a_corpus_the_lexicon_serves() -> None:
     encoder = load_encoder("local:cbow")
     assert encoder is lexicon_cbow()

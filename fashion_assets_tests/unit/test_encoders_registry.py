@@ -21,7 +21,7 @@ from fashion_assets.storage.errors import UserError
 
 def test_every_kind_of_the_design_is_listed() -> None:
     kinds = {entry.kind: entry for entry in encoder_specs()}
-    assert set(kinds) == {"local:cbow", "local:visual", "st", "open_clip", "timm", "hf", "onnx"}
+    assert set(kinds) == {"local:cbow", "local:visual", "words", "st", "open_clip", "timm", "hf", "onnx"}
     assert all(entry.usable for entry in kinds.values())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from fashion_assets.media.pictures import describe_pictures
 from fashion_assets.media.schemas import GARMENT_IMAGES
 from fashion_assets.media.segmentation import GARMENT, PERSON, SegmentResult
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.places import Place
 from fashion_assets_tests.unit.test_media_decoding import write_video
 
 MONTH = "2024-03"
@@ -42,7 +44,7 @@ class MiddleSegmenter:
         return SegmentResult(mask)
 
 
-def month_of(root: Path, names: list[str], size: tuple[int, int] = (200, 100)) -> pd.DataFrame:
+def month_of(root: Place, names: list[str], size: tuple[int, int] = (200, 100)) -> pd.DataFrame:
     """POST_IMAGES rows of made pictures: post p<i> holds names[i]; equal names hold equal bytes."""
     rows = []
     for i, name in enumerate(names):
@@ -50,7 +52,11 @@ def month_of(root: Path, names: list[str], size: tuple[int, int] = (200, 100)) -
         path.parent.mkdir(parents=True, exist_ok=True)
         seed = int(hashlib.sha256(name.encode()).hexdigest()[:6], 16)
         small = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
-        Image.fromarray(small).resize((size[1], size[0])).save(path)
+        content = io.BytesIO()
+        Image.fromarray(small).resize((size[1], size[0])).save(
+            content, path.suffix[1:].replace("jpg", "jpeg")
+        )
+        path.write_bytes(content.getvalue())
         rows.append(
             {
                 "post_id": f"p{i}",
@@ -64,10 +70,10 @@ def month_of(root: Path, names: list[str], size: tuple[int, int] = (200, 100)) -
     return describe_pictures(pd.DataFrame(rows), root, MONTH)
 
 
-def test_rows_and_crops(tmp_path: Path) -> None:
-    pictures = month_of(tmp_path / "media", ["a.png", "b.png"])
-    crops = tmp_path / "crops"
-    table = garment_images(pictures, tmp_path / "media", crops, MiddleSegmenter(), MONTH)
+def test_rows_and_crops(any_root: Place) -> None:
+    pictures = month_of(any_root / "media", ["a.png", "b.png"])
+    crops = any_root / "crops"
+    table = garment_images(pictures, any_root / "media", crops, MiddleSegmenter(), MONTH)
     assert pa.Table.from_pandas(table, schema=GARMENT_IMAGES, preserve_index=False).schema.equals(
         GARMENT_IMAGES
     )
@@ -79,7 +85,7 @@ def test_rows_and_crops(tmp_path: Path) -> None:
     assert table[["box_left", "box_top", "box_width", "box_height"]].iloc[0].tolist() == [0, 50, 100, 100]
     digest = table["digest"][0]
     assert table["crop_path"][0] == f"middle/{digest[:2]}/{digest}-d{DECODING}.webp"
-    with Image.open(crops / table["crop_path"][0]) as crop:
+    with Image.open(io.BytesIO((crops / table["crop_path"][0]).read_bytes())) as crop:
         assert crop.mode in ("RGBA", "RGB")
         assert crop.size == (100, 100)
 
@@ -109,9 +115,9 @@ def test_the_five_percent_rule_looks_at_the_garment_in_a_person_crop_too(tmp_pat
     assert not any((tmp_path / "crops").rglob("*.webp"))
 
 
-def test_one_crop_is_not_taken_for_the_other(tmp_path: Path) -> None:
-    pictures = month_of(tmp_path / "media", ["a.png"])
-    media, crops, segmenter = tmp_path / "media", tmp_path / "crops", MiddleSegmenter()
+def test_one_crop_is_not_taken_for_the_other(any_root: Place) -> None:
+    pictures = month_of(any_root / "media", ["a.png"])
+    media, crops, segmenter = any_root / "media", any_root / "crops", MiddleSegmenter()
     garment = garment_images(pictures, media, crops, segmenter, MONTH)
     person = garment_images(pictures, media, crops, segmenter, MONTH, known=garment, crop="person")
     assert segmenter.calls == 2

@@ -26,6 +26,8 @@ from fashion_assets.posts.landing import LandingResult, land_incoming, landed_mo
 from fashion_assets.posts.raw import arrival_counts, collect_raw_posts
 from fashion_assets.posts.schemas import CRAWL_COLUMNS, RAW_POSTS, frame_to_table
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.lake import Lake
+from fashion_assets.storage.places import Place
 
 SALT = b"s" * 32
 NOW = datetime(2025, 8, 1, 12)
@@ -40,7 +42,7 @@ def record(
     return cells | {"post_date": post_date, "post_content": "好看", "post_fetch_time": fetched} | changes
 
 
-def put(incoming: Path, name: str, records: list[dict[str, str]]) -> Path:
+def put(incoming: Place, name: str, records: list[dict[str, str]]) -> Place:
     path = incoming / name
     path.parent.mkdir(parents=True, exist_ok=True)
     target = io.StringIO()
@@ -52,7 +54,7 @@ def put(incoming: Path, name: str, records: list[dict[str, str]]) -> Path:
     return path
 
 
-def land(root: Path, **options: object) -> LandingResult:
+def land(root: Place, **options: object) -> LandingResult:
     arguments: dict[str, object] = {"now": NOW, "settle_seconds": 0.0} | options
     return land_incoming(root / "incoming", root / "lake", SALT, **arguments)  # type: ignore[arg-type]
 
@@ -64,7 +66,7 @@ def everything(lake: Path) -> dict[str, pd.DataFrame]:
     }
 
 
-def check_books(lake: Path) -> int:
+def check_books(lake: Place) -> int:
     """Kept + quarantined + superseded = arrived, per month; the total."""
     total = 0
     for month in landed_months(lake):
@@ -80,26 +82,26 @@ def check_books(lake: Path) -> int:
     return total
 
 
-def test_rows_are_split_by_the_month_of_the_post(tmp_path: Path) -> None:
+def test_rows_are_split_by_the_month_of_the_post(any_root: Place) -> None:
     put(
-        tmp_path / "incoming",
+        any_root / "incoming",
         "a.csv",
         [record("p1", "06-11"), record("p2", "2023-12-31"), record("p3", "昨天 15:20")],
     )
-    put(tmp_path / "incoming", "deep/er/b.csv", [record("p4", "07-01")])
-    result = land(tmp_path)
+    put(any_root / "incoming", "deep/er/b.csv", [record("p4", "07-01")])
+    result = land(any_root)
     assert [(file.name, file.status, file.rows) for file in result.files] == [
         ("a.csv", "landed", 3),
         ("deep/er/b.csv", "landed", 1),
     ]
     assert result.touched_months == ["2023-07", "2023-12", "2024-06"]
     assert result.arrived_by_month == {"2023-07": 1, "2023-12": 1, "2024-06": 2}
-    assert landed_months(tmp_path / "lake") == ["2023-07", "2023-12", "2024-06"]
-    june = collect_raw_posts(tmp_path / "lake", "2024-06")
+    assert landed_months(any_root / "lake") == ["2023-07", "2023-12", "2024-06"]
+    june = collect_raw_posts(any_root / "lake", "2024-06")
     assert list(june["resolved_date"]) == [date(2024, 6, 11), date(2024, 6, 24)]
     assert list(june["date_source"]) == ["text", "relative"]
-    assert collect_raw_posts(tmp_path / "lake", "2030-01").empty
-    assert check_books(tmp_path / "lake") == 4
+    assert collect_raw_posts(any_root / "lake", "2030-01").empty
+    assert check_books(any_root / "lake") == 4
 
 
 def test_landing_twice_does_nothing(tmp_path: Path) -> None:
@@ -107,7 +109,9 @@ def test_landing_twice_does_nothing(tmp_path: Path) -> None:
     (tmp_path / "incoming" / "media" / "p1").mkdir(parents=True)
     (tmp_path / "incoming" / "media" / "p1" / "1.jpg").write_bytes(b"\xff\xd8\xffx")
     land(tmp_path)
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "lake").rglob("*") if path.is_file()}
+    kept = [path for path in (tmp_path / "lake").rglob("*") if path.is_file()]
+    kept.remove(tmp_path / "lake" / "landing" / "crawl_seen.parquet")  # which says that the copy was read
+    before = {path: path.stat().st_mtime_ns for path in kept}
     shutil.copy(tmp_path / "incoming" / "a.csv", tmp_path / "incoming" / "copy.csv")
     again = land(tmp_path)
     assert {file.status for file in again.files} == {"already landed"}
@@ -115,45 +119,45 @@ def test_landing_twice_does_nothing(tmp_path: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def test_the_newest_fetch_wins_and_older_ones_stay_in_lineage(tmp_path: Path) -> None:
-    put(tmp_path / "incoming", "new.csv", [record("p1", fetched="2024-07-02 10:00:00", post_like="9")])
+def test_the_newest_fetch_wins_and_older_ones_stay_in_lineage(any_root: Place) -> None:
+    put(any_root / "incoming", "new.csv", [record("p1", fetched="2024-07-02 10:00:00", post_like="9")])
     put(
-        tmp_path / "incoming",
+        any_root / "incoming",
         "old.csv",
         [record("p1", post_like="1"), record("p1", post_like="2"), record("p2")],
     )
-    land(tmp_path)
-    raw = collect_raw_posts(tmp_path / "lake", "2024-06").set_index("post_id")
+    land(any_root)
+    raw = collect_raw_posts(any_root / "lake", "2024-06").set_index("post_id")
     assert raw.loc["p1", "post_like"] == "9" and raw.loc["p1", "superseded"] == 2
     assert raw.loc["p1", "lineage"] == ["old.csv:2@2024-06-25 14:06:46", "old.csv:3@2024-06-25 14:06:46"]
     assert raw.loc["p2", "lineage"] == []
-    assert arrival_counts(tmp_path / "lake", "2024-06") == {"rows": 4, "superseded": 2, "posts": 2}
+    assert arrival_counts(any_root / "lake", "2024-06") == {"rows": 4, "superseded": 2, "posts": 2}
 
 
-def test_a_post_fetched_again_a_year_later_stays_in_its_month(tmp_path: Path) -> None:
-    put(tmp_path / "incoming", "a.csv", [record("p1", "06-11", "2024-06-25 10:00:00")])
-    land(tmp_path)
-    put(tmp_path / "incoming", "b.csv", [record("p1", "06-11", "2025-07-01 10:00:00", post_like="7")])
-    assert land(tmp_path).touched_months == ["2024-06"]
-    raw = collect_raw_posts(tmp_path / "lake", "2024-06")
+def test_a_post_fetched_again_a_year_later_stays_in_its_month(any_root: Place) -> None:
+    put(any_root / "incoming", "a.csv", [record("p1", "06-11", "2024-06-25 10:00:00")])
+    land(any_root)
+    put(any_root / "incoming", "b.csv", [record("p1", "06-11", "2025-07-01 10:00:00", post_like="7")])
+    assert land(any_root).touched_months == ["2024-06"]
+    raw = collect_raw_posts(any_root / "lake", "2024-06")
     assert raw["post_like"][0] == "7" and raw["resolved_date"][0] == date(2024, 6, 11)
     assert clean_posts(raw)[0]["post_date"][0] == date(2024, 6, 11)
 
 
-def test_an_earlier_crawl_that_arrives_late_moves_the_post(tmp_path: Path) -> None:
+def test_an_earlier_crawl_that_arrives_late_moves_the_post(any_root: Place) -> None:
     put(
-        tmp_path / "incoming",
+        any_root / "incoming",
         "b.csv",
         [record("p1", "06-11", "2025-07-01 10:00:00"), record("p2", "06-12", "2025-07-01 10:00:00")],
     )
-    assert land(tmp_path).touched_months == ["2025-06"]
-    put(tmp_path / "incoming", "a.csv", [record("p1", "06-11", "2024-06-25 10:00:00")])
-    result = land(tmp_path)
+    assert land(any_root).touched_months == ["2025-06"]
+    put(any_root / "incoming", "a.csv", [record("p1", "06-11", "2024-06-25 10:00:00")])
+    result = land(any_root)
     assert result.touched_months == ["2024-06", "2025-06"] and result.arrived_by_month == {"2024-06": 1}
-    assert list(collect_raw_posts(tmp_path / "lake", "2025-06")["post_id"]) == ["p2"]
-    moved = collect_raw_posts(tmp_path / "lake", "2024-06")
+    assert list(collect_raw_posts(any_root / "lake", "2025-06")["post_id"]) == ["p2"]
+    moved = collect_raw_posts(any_root / "lake", "2024-06")
     assert list(moved["superseded"]) == [1] and list(moved["resolved_date"]) == [date(2024, 6, 11)]
-    assert check_books(tmp_path / "lake") == 3
+    assert check_books(any_root / "lake") == 3
 
 
 def test_an_empty_date_is_filled_from_an_older_crawl_but_a_wrong_one_is_not(tmp_path: Path) -> None:
@@ -278,30 +282,30 @@ def test_refused_files_are_named_and_land_when_the_mapping_is_declared(tmp_path:
         land(tmp_path)
 
 
-def test_another_mapping_lands_the_file_again_in_place_of_before(tmp_path: Path) -> None:
-    incoming = tmp_path / "incoming"
+def test_another_mapping_lands_the_file_again_in_place_of_before(any_root: Place) -> None:
+    incoming = any_root / "incoming"
     put(incoming, "a.csv", [record("p1", other="2024-03-05"), record("p2", other="2024-06-12")])
-    land(tmp_path)
+    land(any_root)
     (incoming / "columns.yaml").write_text("- {files: a.csv, columns: {post_date: other}}")
-    result = land(tmp_path)
+    result = land(any_root)
     assert result.touched_months == ["2024-03", "2024-06"]
-    assert check_books(tmp_path / "lake") == 2
-    assert list(collect_raw_posts(tmp_path / "lake", "2024-03")["post_id"]) == ["p1"]
-    assert len(read_ledger(tmp_path / "lake")) == 1
+    assert check_books(any_root / "lake") == 2
+    assert list(collect_raw_posts(any_root / "lake", "2024-03")["post_id"]) == ["p1"]
+    assert len(read_ledger(any_root / "lake")) == 1
 
 
 def test_a_file_that_was_added_to_replaces_its_beginning_and_another_of_its_name_does_not(
-    tmp_path: Path,
+    any_root: Place,
 ) -> None:
-    path = put(tmp_path / "incoming", "a.csv", [record("p1")])
-    land(tmp_path)
-    put(tmp_path / "incoming", "a.csv", [record("p1"), record("p2")])
-    land(tmp_path)
-    assert arrival_counts(tmp_path / "lake", "2024-06") == {"rows": 2, "superseded": 0, "posts": 2}
+    path = put(any_root / "incoming", "a.csv", [record("p1")])
+    land(any_root)
+    put(any_root / "incoming", "a.csv", [record("p1"), record("p2")])
+    land(any_root)
+    assert arrival_counts(any_root / "lake", "2024-06") == {"rows": 2, "superseded": 0, "posts": 2}
     path.unlink()
-    put(tmp_path / "incoming", "a.csv", [record("p3")])
-    land(tmp_path)
-    assert arrival_counts(tmp_path / "lake", "2024-06") == {"rows": 3, "superseded": 0, "posts": 3}
+    put(any_root / "incoming", "a.csv", [record("p3")])
+    land(any_root)
+    assert arrival_counts(any_root / "lake", "2024-06") == {"rows": 3, "superseded": 0, "posts": 3}
 
 
 def test_a_file_that_grows_while_it_is_looked_at_waits(tmp_path: Path) -> None:
@@ -346,11 +350,11 @@ def test_a_file_that_changes_while_it_is_read_waits(tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize("step", ["move_posts", "write_rows", "write_post_index", "write_ledger"])
 def test_a_landing_that_is_killed_at_any_step_is_made_whole_by_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    any_root: Place, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    put(tmp_path / "incoming", "b.csv", [record("p1", "06-11", "2025-07-01 10:00:00"), record("p2", "06-11")])
-    land(tmp_path)
-    put(tmp_path / "incoming", "a.csv", [record("p1"), record("p3", "05-01")])
+    put(any_root / "incoming", "b.csv", [record("p1", "06-11", "2025-07-01 10:00:00"), record("p2", "06-11")])
+    land(any_root)
+    put(any_root / "incoming", "a.csv", [record("p1"), record("p3", "05-01")])
     original: Callable[..., object] = getattr(landing_module, step)
 
     def killed(*arguments: object) -> object:
@@ -360,27 +364,27 @@ def test_a_landing_that_is_killed_at_any_step_is_made_whole_by_the_next(
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(landing_module, step, killed)
-        land(tmp_path)
-    land(tmp_path)
-    assert check_books(tmp_path / "lake") == 4
+        land(any_root)
+    land(any_root)
+    assert check_books(any_root / "lake") == 4
     placed = {
-        m: sorted(collect_raw_posts(tmp_path / "lake", m)["post_id"])
-        for m in landed_months(tmp_path / "lake")
+        m: sorted(collect_raw_posts(any_root / "lake", m)["post_id"])
+        for m in landed_months(any_root / "lake")
     }
     assert placed == {"2024-05": ["p3"], "2024-06": ["p1", "p2"]}
 
 
-def test_the_digest_of_a_month_changes_with_its_rows_and_media_only(tmp_path: Path) -> None:
-    put(tmp_path / "incoming", "a.csv", [record("p1"), record("p2", "05-01")])
-    land(tmp_path)
-    lake = tmp_path / "lake"
+def test_the_digest_of_a_month_changes_with_its_rows_and_media_only(any_root: Place) -> None:
+    put(any_root / "incoming", "a.csv", [record("p1"), record("p2", "05-01")])
+    land(any_root)
+    lake = any_root / "lake"
     may, june = landing_digest(lake, "2024-05"), landing_digest(lake, "2024-06")
-    (tmp_path / "incoming" / "media" / "p2").mkdir(parents=True)
-    (tmp_path / "incoming" / "media" / "p2" / "1.jpg").write_bytes(b"\xff\xd8\xff1")
-    assert land(tmp_path).touched_months == ["2024-05"]
+    (any_root / "incoming" / "media" / "p2").mkdir(parents=True)
+    (any_root / "incoming" / "media" / "p2" / "1.jpg").write_bytes(b"\xff\xd8\xff1")
+    assert land(any_root).touched_months == ["2024-05"]
     assert landing_digest(lake, "2024-05") != may and landing_digest(lake, "2024-06") == june
-    put(tmp_path / "incoming", "b.csv", [record("p3")])
-    land(tmp_path)
+    put(any_root / "incoming", "b.csv", [record("p3")])
+    land(any_root)
     assert landing_digest(lake, "2024-06") != june
 
 
@@ -427,16 +431,14 @@ def test_the_order_of_landing_does_not_matter(
     assert placed[0] == placed[1] == placed[2]
 
 
-def test_a_month_whose_posts_all_moved_away_is_made_again_without_them(tmp_path: Path) -> None:
-    put(tmp_path / "incoming", "b.csv", [record("p1", "06-11", "2025-07-01 10:00:00")])
-    land(tmp_path)
-    lake = tmp_path / "lake"
+def test_a_month_whose_posts_all_moved_away_is_made_again_without_them(any_root: Place) -> None:
+    put(any_root / "incoming", "b.csv", [record("p1", "06-11", "2025-07-01 10:00:00")])
+    land(any_root)
+    lake = any_root / "lake"
     before = landing_digest(lake, "2025-06")
-    made = lake / "raw_posts" / "2025-06.parquet"
-    made.parent.mkdir()
-    pq.write_table(frame_to_table(collect_raw_posts(lake, "2025-06"), RAW_POSTS), made)
-    put(tmp_path / "incoming", "a.csv", [record("p1")])
-    land(tmp_path)
+    Lake(lake).write("raw_posts", "2025-06", frame_to_table(collect_raw_posts(lake, "2025-06"), RAW_POSTS))
+    put(any_root / "incoming", "a.csv", [record("p1")])
+    land(any_root)
     assert landed_months(lake) == ["2024-06", "2025-06"]
     assert landing_digest(lake, "2025-06") != before and collect_raw_posts(lake, "2025-06").empty
 

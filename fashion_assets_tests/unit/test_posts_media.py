@@ -86,7 +86,7 @@ def test_a_seen_file_is_not_read_again(tmp_path: Path, monkeypatch: pytest.Monke
         archive.writestr("p9/1.jpg", JPEG + b"9")
     assert land(tmp_path).media_added == 2
     with monkeypatch.context() as patch:
-        patch.setattr(media_landing, "_digest", lambda opened: pytest.fail("read again"))
+        patch.setattr(media_landing, "_read", lambda opened: pytest.fail("read again"))
         assert land(tmp_path).media_added == 0
     path.write_bytes(JPEG + b"another")
     assert land(tmp_path).media_added == 1

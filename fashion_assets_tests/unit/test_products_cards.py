@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from fashion_assets.products import pictures
 from fashion_assets.products.cards import clean_products, label_columns_of, read_product_cards
+from fashion_assets.products.intake import take_in_products
 from fashion_assets.products.pictures import open_product_images
 from fashion_assets.products.schemas import QUARANTINED_PRODUCTS, products_schema
 
@@ -83,6 +85,48 @@ def test_a_zip_is_read_without_unpacking_and_unnamed_pictures_are_counted(tmp_pa
         assert images.unnamed(raw["id"]) == ["images.zip/images/99.jpg"]
     assert products["image_path"].tolist() == ["images.zip/images/1.jpg", None]
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("prefix", ["", "shop/"])
+def test_a_zip_may_hold_cards_and_pictures(tmp_path: Path, prefix: str) -> None:
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("3.jpg", picture(3))
+    source = tmp_path / "X.zip"
+    with zipfile.ZipFile(source, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(prefix + "cards.csv", "id,title\n1,dress\n2,coat\n3,hat\n")
+        archive.writestr(prefix + "images/old/left.csv", "no,cards\n")
+        archive.writestr(prefix + "images/1.jpg", picture(1))
+        archive.writestr(prefix.replace("/", "\\") + "images\\2.jpg", picture(2))
+        archive.writestr(prefix + "more.zip", inner.getvalue())
+        archive.writestr("__MACOSX/9.jpg", b"")
+    found = take_in_products(source)
+    assert found.sentences() == ["3 cards arrived: 3 kept, 0 refused"]
+    assert found.products["source_file"].unique().tolist() == [prefix + "cards.csv"]
+    assert found.products["image_path"].tolist() == [
+        prefix + "images/1.jpg", prefix + "images/2.jpg", prefix + "more.zip/3.jpg",
+    ]  # fmt: skip
+    assert found.products["image_hash"].nunique() == 3 and found.products["image_width"].tolist() == [12] * 3
+
+
+def test_pictures_may_lie_beside_the_cards(tmp_path: Path) -> None:
+    write_shop(tmp_path, "id,title\n1,dress\n")
+    (tmp_path / "1.jpg").write_bytes(picture())
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / ".cache" / "1.jpg").write_bytes(picture())
+    with open_product_images(tmp_path) as images:
+        assert (images.path_of("1"), len(images)) == ("1.jpg", 1)
+
+
+def test_a_picture_that_would_fill_the_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_shop(tmp_path, "id,title\n1,dress\n")
+    with zipfile.ZipFile(tmp_path / "images.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("1.jpg", b"0" * 5000)
+    monkeypatch.setattr(pictures, "MAX_PICTURE_BYTES", 4000)
+    found = take_in_products(tmp_path)
+    assert "images.zip/1.jpg unpacks to 5,000 bytes" in found.quarantined["reason"][0]
 
 
 def test_a_loose_picture_wins_over_one_in_the_zip(tmp_path: Path) -> None:
@@ -159,9 +203,9 @@ def test_the_real_products_are_all_kept_or_refused(real_data: Path) -> None:
     assert [name.removeprefix("label_") for name in label_columns_of(raw)] == [
         "gender", "masterCategory", "subCategory", "articleType", "baseColour", "season", "usage",
     ]  # fmt: skip
-    with open_product_images(folder) as images:
-        products, quarantined = clean_products(raw, images)
-        assert images.unnamed(raw["id"]) == []
+    found = take_in_products(folder)
+    products, quarantined = found.products, found.quarantined
+    assert found.unnamed_pictures == ()
     assert len(products) + len(quarantined) == len(raw) == 13_375
     assert len(quarantined) == 0, quarantined["reason"].head().tolist()
     assert products["image_digest"].notna().all() and (products["text"] != "").all()

@@ -18,6 +18,7 @@ from fashion_assets.encoders import pictures as picture_items
 from fashion_assets.encoders.cache import EmbeddingCache
 from fashion_assets.encoders.local_visual import LocalVisualEncoder
 from fashion_assets.encoders.protocol import Modality, Vectors
+from fashion_assets.encoders.rows import unit_rows
 from fashion_assets.products.embedding import embed_products
 
 
@@ -80,19 +81,84 @@ def test_one_bad_picture_costs_its_own_vector_and_nothing_is_decoded_twice(
     def embed() -> Any:
         cache = EmbeddingCache(tmp_path / "cache")
         return embed_products(
-            products, tmp_path / "shop", text_encoder=Lengths(), image_encoder=visual, cache=cache
+            products, tmp_path / "shop", text_encoder=Lengths(), image_encoders=[visual], cache=cache
         )
 
     first = embed()
     vectors = first.vectors
-    assert vectors.has_image.tolist() == [True, True, True, False, False]
-    assert vectors.has_text.tolist() == [True, True, False, True, True]
-    assert (first.new, first.reused, first.unreadable) == (5 + 3, 0, 1)
-    assert "product d goes without its picture more.zip/d.jpg: more.zip/d" in caplog.text
+    assert vectors.has("image").tolist() == [True, True, True, False, False]
+    assert vectors.has("text").tolist() == [True, True, False, True, True]
+    assert (first.new, first.reused, list(first.unreadable)) == (5 + 3, 0, ["d"])
+    assert "product d goes without its picture: more.zip/d" in caplog.text
     alone = visual.encode([tmp_path / "shop/images/a.jpg"])[0]
-    row = vectors.matrix[0, : vectors.image_width]
+    row = vectors.block("image")[0]
     np.testing.assert_allclose(row / np.linalg.norm(row), alone, atol=1e-6)
     decoded.clear()
     again = embed()
     assert (again.new, again.reused, decoded) == (0, 8, ["more.zip/d"])
     np.testing.assert_array_equal(again.vectors.matrix, vectors.matrix)
+
+
+def test_shop_and_keys_are_blocks_of_averaged_words_and_nothing_is_encoded_twice(tmp_path: Path) -> None:
+    products = pd.DataFrame(
+        {
+            "id": list("abc"),
+            "text": ["red dress", "coat", "hat"],
+            "shop": ["Mode", None, "Mode"],
+            "characteristics": ['{"material": "silk", "fit": {"waist": 1}}', None, None],
+            "image_path": [None] * 3,
+            "image_digest": [None] * 3,
+        }
+    )
+    cache = EmbeddingCache(tmp_path / "cache")
+    found = embed_products(products, tmp_path, text_encoder=Lengths(), word_encoder=Lengths(), cache=cache)
+    vectors = found.vectors
+    assert vectors.blocks == {"text": slice(0, 2), "shop": slice(2, 4), "characteristics": slice(4, 6)}
+    assert vectors.has("shop").tolist() == [True, False, True]
+    assert vectors.has("characteristics").tolist() == [True, False, False]
+    keys = len("material fit waist")
+    np.testing.assert_allclose(
+        vectors.block("characteristics")[0, 0] / vectors.block("characteristics")[0, 1], keys
+    )
+    # Three texts, one shop (and its absence, which is the empty text), one set of keys.
+    assert (found.new, found.reused) == (3 + 2 + 1, 9 - 6)
+    assert vectors.model_id == "text=lengths@1|shop=lengths@1|characteristics=lengths@1"
+
+
+def test_several_encoders_share_the_image_block_in_equal_parts(tmp_path: Path) -> None:
+    class Means:
+        """Red, green and blue of a picture."""
+
+        modality: Modality = "image"
+        dim = 3
+
+        def __init__(self, name: str) -> None:
+            self.model_id = name
+
+        def encode(self, items: Iterable[Any], refused: dict[int, str] | None = None) -> Vectors:
+            rows = np.zeros((0, 3), np.float32)
+            for number, item in enumerate(items):
+                try:
+                    pixels = np.asarray(Image.open(io.BytesIO(item.read())).convert("RGB"))
+                except OSError as error:
+                    assert refused is not None
+                    refused[number] = str(error)
+                    pixels = np.zeros((1, 1, 3), np.uint8)
+                rows = np.vstack([rows, pixels.mean(axis=(0, 1)).astype(np.float32)[None]])
+            return unit_rows(rows)
+
+    products = shop(tmp_path / "shop")
+    told: list[tuple[str, int, int]] = []
+    found = embed_products(
+        products,
+        tmp_path / "shop",
+        image_encoders=[Means("one@1"), Means("two@1")],
+        cache=EmbeddingCache(tmp_path / "cache"),
+        progress=lambda *step: told.append(step),
+    )
+    vectors = found.vectors
+    assert vectors.model_id == "image=one@1+two@1" and vectors.matrix.shape == (5, 6)
+    np.testing.assert_allclose(np.linalg.norm(vectors.matrix[0, :3]), np.sqrt(0.5), atol=1e-6)
+    np.testing.assert_array_equal(vectors.matrix[:, :3], vectors.matrix[:, 3:])
+    assert list(found.unreadable) == ["d"]
+    assert told[-1] == ("image vectors by two", 4, 4) and ("image vectors by one", 2, 4) in told

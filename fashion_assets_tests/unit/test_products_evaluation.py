@@ -9,17 +9,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fashion_assets.products.cards import clean_products, read_product_cards
-from fashion_assets.products.evaluation import compare_splits, evaluate_attribute
+from fashion_assets.products.evaluation import all_attributes_right, compare_splits, evaluate_attribute
 from fashion_assets.products.families import product_families
 from fashion_assets.storage.errors import UserError
 
 LABELS = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("abcd")), min_size=1, max_size=60)
 
 
+@settings(deadline=None)
 @given(LABELS)
 def test_the_figures_are_those_of_scikit_learn(pairs: list[tuple[str, str]]) -> None:
     from sklearn.metrics import accuracy_score, f1_score
@@ -57,9 +58,43 @@ def test_unlabelled_items_are_left_out_and_abstentions_are_wrong() -> None:
 
 
 def test_small_classes_can_be_left_out_of_the_macro_mean() -> None:
-    truth, guess = ["a"] * 9 + ["b"], ["a"] * 10
-    assert evaluate_attribute(truth, guess).macro_f1.value == pytest.approx((18 / 19) / 2)
-    assert evaluate_attribute(truth, guess, min_support=5).macro_f1.value == pytest.approx(18 / 19)
+    found = evaluate_attribute(["a"] * 9 + ["b"], ["a"] * 10)
+    assert found.macro_f1.value == pytest.approx((18 / 19) / 2)
+    assert found.macro_f1_frequent.value == pytest.approx(18 / 19)
+    assert (found.n_classes, found.n_frequent) == (2, 1)
+    few = evaluate_attribute(["a"] * 4, ["a"] * 4)
+    assert np.isnan(few.macro_f1_frequent.value) and np.isnan(few.macro_f1_frequent.low)
+
+
+def test_families_are_drawn_whole_so_the_interval_is_wider() -> None:
+    families = np.repeat(np.arange(40), 25)
+    truth = np.array(["a", "b"])[np.arange(1000) % 2]
+    guess = np.where(families % 4 == 0, "a", truth)
+    alone, whole = (evaluate_attribute(truth, guess, families=groups).accuracy for groups in (None, families))
+    assert alone.value == whole.value
+    assert whole.high - whole.low > 2 * (alone.high - alone.low)
+    # 10 of 40 families are half wrong: one deviates by .5 * sqrt(.25 * .75), the mean of 40 by that / sqrt(40)
+    assert whole.high - whole.low == pytest.approx(2 * 1.96 * 0.5 * np.sqrt(0.1875 / 40), rel=0.15)
+
+
+@settings(deadline=None)
+@given(LABELS)
+def test_all_right_is_the_share_of_rows_without_a_fault(pairs: list[tuple[str, str]]) -> None:
+    truth = {"x": [a for a, _ in pairs], "y": ["1"] * len(pairs)}
+    guess = {"x": [b for _, b in pairs], "y": ["1"] * len(pairs)}
+    share, counted = all_attributes_right(truth, guess, resamples=20)
+    assert counted == len(pairs)
+    assert share.value == pytest.approx(np.mean([a == b for a, b in pairs]))
+    assert 0 <= share.low <= share.high <= 1
+
+
+def test_products_that_lack_a_label_do_not_count_for_all_right() -> None:
+    share, counted = all_attributes_right(
+        {"x": ["a", None], "y": ["b", "b"]}, {"x": ["a", "a"], "y": ["b", "c"]}
+    )
+    assert (share.value, counted) == (1.0, 1)
+    nothing, none = all_attributes_right({"x": [None]}, {"x": ["a"]})
+    assert np.isnan(nothing.value) and none == 0
 
 
 def test_nothing_to_measure_is_a_sentence() -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fashion_assets.products.families import family_name, family_split, product_families
+from fashion_assets.products.families import family_name, product_families
+from fashion_assets.products.near_names import MIN_SHARED, MIN_WORDS, near_identical_names
 from fashion_assets.storage.errors import UserError
 
 
@@ -45,6 +46,31 @@ def test_a_typing_error_or_the_same_picture_joins_and_other_products_stay_apart(
     assert product_families(titles, ["p", None, "q", "q", None]).tolist() == [0, 0, 1, 1, 2]
 
 
+def test_long_names_that_share_most_words_are_one_family() -> None:
+    titles = [
+        "Hush Puppies Men Formal Black Shoes",
+        "Hush Puppies Men Falcon Formal Brown Shoes",
+        "Hush Puppies Women Casual Brown Shoes",
+        "法式复古收腰连衣裙显瘦 黑色",
+        "法式 复古 收腰 白色 连衣裙 显瘦 女",
+    ]
+    assert product_families(titles).tolist() == [0, 0, 1, 2, 2]
+
+
+@given(st.lists(st.sets(st.sampled_from("abcdefghi"), min_size=1), max_size=12))
+def test_the_join_finds_what_comparing_all_pairs_finds(words: list[set[str]]) -> None:
+    names = sorted({" ".join(sorted(name)) for name in words})
+    sets = [set(name.split(" ")) for name in names]
+    every = {
+        (i, j)
+        for j in range(len(sets))
+        for i in range(j)
+        if min(len(sets[i]), len(sets[j])) >= MIN_WORDS
+        and len(sets[i] & sets[j]) >= MIN_SHARED * len(sets[i] | sets[j])
+    }
+    assert set(near_identical_names(names)) == every
+
+
 def test_short_names_need_to_be_equal() -> None:
     assert product_families(["cap one", "cap ono"]).tolist() == [0, 1]
 
@@ -65,26 +91,8 @@ def test_twenty_thousand_names_are_not_compared_in_pairs() -> None:
 
 
 def test_titles_and_pictures_must_be_of_the_same_products() -> None:
-    with pytest.raises(UserError, match="2 titles and 1 picture hashes"):
+    with pytest.raises(UserError, match="2 titles and 1 picture digests"):
         product_families(["a", "b"], ["x"])
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 12), st.sampled_from("abcd")), min_size=2, max_size=80),
-    st.integers(0, 5),
-    st.sampled_from([0.1, 0.2, 0.5, 0.95]),
-)
-def test_a_family_is_never_on_both_sides(items: list[tuple[int, str]], seed: int, share: float) -> None:
-    families = np.array([family for family, _ in items])
-    labels = [label for _, label in items]
-    if len(set(families)) < 2:
-        with pytest.raises(UserError, match="cannot be split"):
-            family_split(families, labels)
-        return
-    side = family_split(families, labels, test_share=share, seed=seed)
-    assert set(side) == {"train", "test"}
-    assert pd.DataFrame({"family": families, "side": side}).groupby("family")["side"].nunique().max() == 1
-    assert (side == family_split(families, labels, test_share=share, seed=seed)).all()
 
 
 @given(
@@ -97,40 +105,3 @@ def test_equal_names_and_equal_pictures_share_a_family(items: list[tuple[str, st
     assert (frame[frame["name"] != ""].groupby("name")["family"].nunique() == 1).all()
     assert (frame.dropna(subset=["hash"]).groupby("hash")["family"].nunique() == 1).all()
     assert found.max() == len(set(found)) - 1
-
-
-def test_labels_are_shared_out_as_well_as_families_allow() -> None:
-    rng = np.random.default_rng(2)
-    families = rng.integers(0, 400, 2000)
-    labels = pd.DataFrame(
-        {"a": rng.choice(["x", "y", "z"], 2000, p=[0.7, 0.27, 0.03]), "b": rng.choice(["u", None], 2000)}
-    )
-    side = family_split(families, labels)
-    test = side == "test"
-    assert abs(test.mean() - 0.2) < 0.01
-    for name in ("x", "y", "z"):
-        assert abs(test[labels["a"] == name].mean() - 0.2) < 0.05
-    assert (family_split(families, labels, seed=8) != side).any()
-
-
-def test_a_label_of_one_family_only_is_kept_for_training() -> None:
-    families = np.repeat(np.arange(20), 3)
-    labels = np.where(families == 4, "rare", "common")
-    for seed in range(10):
-        assert set(family_split(families, labels, seed=seed)[families == 4]) == {"train"}
-
-
-def test_a_share_outside_0_1_and_wrong_lengths_get_a_sentence() -> None:
-    with pytest.raises(UserError, match="test share is 1"):
-        family_split([0, 1], test_share=1.0)
-    with pytest.raises(UserError, match="2 products and 3 rows of labels"):
-        family_split([0, 1], ["a", "b", "c"])
-
-
-def test_big_families_are_tested_as_often_as_small_ones() -> None:
-    sizes = np.array([1] * 400 + [20] * 40)
-    families = np.repeat(np.arange(len(sizes)), sizes)
-    labels = np.random.default_rng(0).choice(["x", "y"], len(families))
-    test = family_split(families, labels) == "test"
-    assert abs(test[families < 400].mean() - 0.2) < 0.05
-    assert abs(test[families >= 400].mean() - 0.2) < 0.05

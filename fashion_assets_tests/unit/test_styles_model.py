@@ -246,6 +246,16 @@ def test_file_holds_everything_and_refuses_what_it_is_not(model: StyleModel, tmp
         StyleModel.from_bytes(model.to_bytes().replace(b"style model 2", b"style model 9"))
 
 
+def test_a_flipped_bit_is_refused_wherever_it_lies(model: StyleModel) -> None:
+    whole = model.to_bytes()
+    start = 8 + int.from_bytes(whole[:8], "little")
+    for place in np.linspace(start, len(whole) - 1, 60).astype(int):
+        flipped = bytearray(whole)
+        flipped[place] ^= 0x10
+        with pytest.raises(UserError, match="the file is damaged: the digest of its content is"):
+            StyleModel.from_bytes(bytes(flipped))
+
+
 def test_vectors_of_another_encoder_are_refused(
     model: StyleModel, january: tuple[pa.Table, np.ndarray]
 ) -> None:

@@ -216,20 +216,15 @@ def test_a_damaged_file_is_a_sentence(saved: Path) -> None:
             TfashionModel.load(saved, vectors())
 
 
-def test_changed_bytes_are_another_model_or_a_sentence(model: TfashionModel, saved: Path) -> None:
-    whole = bytearray((saved / WEIGHTS).read_bytes())
+def test_a_flipped_bit_is_refused_wherever_it_lies(saved: Path) -> None:
+    whole = (saved / WEIGHTS).read_bytes()
     start = 8 + int.from_bytes(whole[:8], "little")
-    refused = 0
     for place in np.linspace(start, len(whole) - 1, 40).astype(int):
         flipped = bytearray(whole)
-        flipped[place] ^= 0x80
+        flipped[place] ^= 0x10
         (saved / WEIGHTS).write_bytes(flipped)
-        try:
-            assert TfashionModel.load(saved, vectors()).model_id != model.model_id
-        except UserError as fault:
-            assert "train again" in str(fault) or "train the model anew" in str(fault)
-            refused += 1
-    assert refused  # the n-grams are text, and most changed bytes leave no text
+        with pytest.raises(UserError, match=r"tfashion\.safetensors is damaged: the digest .* train again"):
+            TfashionModel.load(saved, vectors())
 
 
 def test_safetensors_of_something_else_are_refused(tmp_path: Path) -> None:

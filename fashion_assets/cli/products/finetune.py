@@ -1,0 +1,114 @@
+"""``fashion-assets products finetune``: the last blocks of both encoders learn with the heads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fashion_assets.cli.options import DataDir, settings_of
+from fashion_assets.cli.products.options import (
+    Encoding,
+    Labels,
+    ModelDir,
+    Source,
+    four_figures,
+    model_folder,
+    names_of,
+    narrow_table,
+    say,
+)
+from fashion_assets.cli.progress import steps
+from fashion_assets.storage.errors import UserError
+
+
+def finetune(
+    source: Source,
+    labels: Labels = None,
+    model_dir: ModelDir = None,
+    image_encoder: Annotated[
+        str | None, typer.Option(help="Picture network: timm:…, open_clip:…; unset: texts alone.")
+    ] = None,
+    text_encoder: Annotated[
+        str | None, typer.Option(help="Text network: st:…, hf:…, open_clip:…; unset: pictures alone.")
+    ] = None,
+    n_blocks: Annotated[int, typer.Option(min=0, help="Last blocks that learn; 0: the heads alone.")] = 2,
+    adapter_rank: Annotated[
+        int,
+        typer.Option(min=0, help="Rank of LoRA adapters in those blocks; 0: the blocks themselves learn."),
+    ] = 0,
+    epochs: Annotated[
+        int, typer.Option(min=1, help="Most epochs; it ends earlier when nothing gets better.")
+    ] = 5,
+    batch_size: Annotated[int, typer.Option(min=1, help="Products a batch.")] = 32,
+    name: Annotated[
+        str | None,
+        typer.Option(help="Name of the experiment; unset: made of options and data, so it resumes."),
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; unset: the best there is.")] = None,
+    delete_tensors: Annotated[
+        bool, typer.Option("--delete-tensors", help="Delete the cached pictures and texts at the end.")
+    ] = False,
+    encoding: Encoding = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same split.")] = 7,
+    data_dir: DataDir = Path("data"),
+) -> None:
+    """Tune encoders on the products; then train heads on their vectors with the command that is printed."""
+    import numpy as np
+    from rich.console import Console
+
+    from fashion_assets.products.cards import label_columns_of
+    from fashion_assets.products.intake import take_in_products
+    from fashion_assets.products.splits import split_table
+    from fashion_assets.products.tuning.config import TuningConfig
+    from fashion_assets.products.tuning.finetuning import finetune_products
+
+    if image_encoder is None and text_encoder is None:
+        raise UserError("nothing can be tuned: name a network with --image-encoder, --text-encoder or both")
+    settings = settings_of(data_dir)
+    root = model_folder(model_dir, settings)
+    config = TuningConfig(
+        n_blocks=n_blocks,
+        adapter_rank=adapter_rank,
+        epochs=epochs,
+        batch_size=batch_size,
+        delete_tensors=delete_tensors,
+        seed=seed,
+    )
+    with steps() as step:
+        intake = take_in_products(source, names_of(labels, "--labels"), encoding=encoding, progress=step)
+        split = split_table(intake.products, seed=seed)
+        tuned = finetune_products(
+            intake.products,
+            source,
+            split=np.asarray(split["split"], dtype=object),
+            families=split["family"].to_numpy(),
+            attributes=[one.removeprefix("label_") for one in label_columns_of(intake.products)],
+            image_encoder=image_encoder,
+            text_encoder=text_encoder,
+            experiments=root / "finetuning",
+            config=config,
+            name=name,
+            models_dir=settings.models,
+            device=device,
+            progress=step,
+        )
+    console = Console()
+    say(console, intake.sentences())
+    console.print(
+        narrow_table(
+            [{"attribute": one, **four_figures(found.summary())} for one, found in tuned.metrics.items()]
+        )
+    )
+    options = [
+        *([f"--image-encoder {tuned.image_spec}"] if tuned.image_spec else []),
+        *([f"--text-encoder {tuned.text_spec}"] if tuned.text_spec else []),
+    ]
+    say(
+        console,
+        [
+            f"Best epoch {tuned.best_epoch} -> {tuned.folder}",
+            f"Next: fashion-assets products train {source} --model-dir {root} {' '.join(options)}",
+        ],
+    )

@@ -1,0 +1,26 @@
+"""The run tags of ours: what started a run, and what it may rely on."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+#: Process and host of a run in a command line, so that the next command line knows a killed one.
+PID, HOST = "fashion/pid", "fashion/host"
+#: Set where ``incoming/`` was landed by whoever started the run: its ``raw_posts`` does not land once more.
+LANDED = "fashion/landed"
+#: The month that the landing sensor asked for, and by which state of its landed rows.
+LANDED_MONTH, LANDED_DIGEST = "fashion/landed_month", "fashion/landed_digest"
+#: Runs that go on from month to month: one at a time, oldest month first (``tag_concurrency_limits``).
+IN_ORDER = "fashion/in_order"
+
+
+def tags_of_this_process() -> dict[str, str]:
+    """The tags of a run in this process, after a landing."""
+    return {
+        PID: str(os.getpid()),
+        HOST: socket.gethostname(),
+        LANDED: "yes",
+        # A killed command line is gone on with by the next; the daemon has no process to start for it.
+        "dagster/max_retries": "0",
+    }

@@ -1,0 +1,218 @@
+"""The head of one attribute: space, classifier, calibration, and a threshold under which it abstains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fashion_assets.products.features import ProductFeatures
+from fashion_assets.products.heads.config import HEAD_KINDS, KERNEL
+from fashion_assets.products.labels import label_text
+from fashion_assets.storage.errors import UserError
+
+if TYPE_CHECKING:
+    from fashion_assets.products.calibration import Temperature
+    from fashion_assets.products.heads.kernel import KernelMachine
+    from fashion_assets.products.heads.rows import RowClassifier
+    from fashion_assets.products.heads.space import FeatureSpace
+    from fashion_assets.products.logit_adjustment import LogitAdjustment
+
+FloatArray = npt.NDArray[np.float64]
+ObjectArray = npt.NDArray[np.object_]
+
+
+class AttributeHead:
+    """Predicts one attribute (gender, season, …) of products; scikit-learn style over ``ProductFeatures``.
+
+    Fitted attributes: ``classes_`` (k,) sorted labels, ``model_id`` of the vectors, ``space_``, ``machine_``,
+    ``temperature_`` and ``adjustment_`` (see ``calibrate``), ``class_counts_``, ``n_unlabelled_`` (products left out
+    for want of a label), ``note_`` (a sentence, "" if there is nothing to say).
+
+    A product that lacks its picture or its text is judged by the other side. A column with a single class gives a
+    constant head: ``note_`` says that nothing was learnt.
+    """
+
+    def __init__(
+        self,
+        attribute: str,
+        *,
+        kind: str = KERNEL,
+        params: dict[str, Any] | None = None,
+        # Under this probability the head gives its best guess but marks it as an abstention.
+        abstain_below: float = 0.5,
+        seed: int = 7,
+    ) -> None:
+        if kind not in HEAD_KINDS:
+            raise UserError(f"there is no kind of head {kind!r}; expected one of {', '.join(HEAD_KINDS)}")
+        self.attribute = attribute
+        self.kind = kind
+        self.params = params
+        self.abstain_below = abstain_below
+        self.seed = seed
+        self.model_id = ""
+
+    def fit(self, features: ProductFeatures, labels: Sequence[object] | npt.NDArray[Any]) -> AttributeHead:
+        """Learn from products and their labels (n,); those without a label (None, NaN, "") are left out and counted.
+
+        Raises UserError if no product has a label, lengths differ, or a vector holds NaN.
+        """
+        from fashion_assets.products.heads.kernel import KernelBench, thinned
+        from fashion_assets.products.heads.rows import RowClassifier
+        from fashion_assets.products.heads.space import FeatureSpace
+
+        if len(labels) != len(features):
+            raise UserError(
+                f"{self.attribute}: {len(features)} products and {len(labels)} labels; give one label per product"
+            )
+        codes = self.set_classes(labels)
+        if len(self.classes_) == 1:
+            return self.adopt(features.vectors.model_id, None, None)
+        check_vectors(self.attribute, features)
+        known = np.flatnonzero(codes >= 0)
+        if self.kind == KERNEL:
+            known = thinned(known, self.seed)
+        chosen = features.take(known)
+        space = FeatureSpace().fit(chosen)
+        signals = space.transform(chosen)
+        if self.kind == KERNEL:
+            bench = KernelBench(signals, seed=self.seed)
+            machine: Any = bench.prepare(codes[known], len(self.classes_)).machine()
+        else:
+            machine = RowClassifier.fit(self.kind, signals, codes[known], seed=self.seed, params=self.params)
+        return self.adopt(features.vectors.model_id, space, machine)
+
+    def set_classes(self, labels: Sequence[object] | npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        """(n,) codes of ``labels``, -1 for none; sets what is known of the classes. UserError if all are blank."""
+        names = [label_text(label) for label in labels]
+        known = np.array([name is not None for name in names], dtype=bool)
+        if not known.any():
+            raise UserError(
+                f"the label column {self.attribute} is empty for all {len(names)} products; nothing to learn from"
+            )
+        classes, found = np.unique([name for name in names if name is not None], return_inverse=True)
+        codes = np.full(len(names), -1, dtype=np.int64)
+        codes[known] = found
+        self.classes_: ObjectArray = classes.astype(object)
+        self.class_counts_ = {
+            str(name): int(count) for name, count in zip(classes, np.bincount(found), strict=True)
+        }
+        self.n_unlabelled_ = int((~known).sum())
+        self.note_ = ""
+        if len(classes) == 1:
+            self.note_ = (
+                f"every labelled product has {self.attribute} {str(classes[0])!r}: nothing was learnt, and the head "
+                "always says so"
+            )
+        return codes
+
+    def adopt(
+        self, model_id: str, space: FeatureSpace | None, machine: KernelMachine | RowClassifier | None
+    ) -> AttributeHead:
+        """Itself, with parts that were fitted elsewhere; uncalibrated."""
+        from fashion_assets.products.calibration import Temperature
+
+        self.model_id, self.space_, self.machine_ = model_id, space, machine
+        self.temperature_: Temperature = Temperature()
+        self.adjustment_: LogitAdjustment | None = None
+        return self
+
+    def calibrate(self, temperature: Temperature, adjustment: LogitAdjustment | None) -> AttributeHead:
+        """Itself, with probabilities sharpened by ``temperature`` and decisions moved by ``adjustment``."""
+        self.temperature_, self.adjustment_ = temperature, adjustment
+        return self
+
+    def predict_proba(self, features: ProductFeatures) -> FloatArray:
+        """(n, k) calibrated probabilities in the order of ``classes_``; rows add up to 1.
+
+        Raises UserError for vectors of another encoder or another width.
+        """
+        self._must_be_fitted()
+        if len(self.classes_) == 1 or self.space_ is None or self.machine_ is None:
+            return np.ones((len(features), 1))
+        self._must_fit(features)
+        signals = self.space_.transform(features)
+        return self.temperature_.apply(self.machine_.predict_proba(signals))
+
+    def predict(self, features: ProductFeatures) -> ObjectArray:
+        """(n,) label of each product, also where the head would rather abstain."""
+        return self.decide(features)[0]
+
+    def decide(self, features: ProductFeatures) -> tuple[ObjectArray, FloatArray, npt.NDArray[np.bool_]]:
+        """(labels, confidence, abstained), each (n,): the confidence is the calibrated probability of the label.
+
+        A product with neither picture nor text is always abstained.
+        """
+        probabilities = self.predict_proba(features)
+        return self.decide_by(features, probabilities, self.moved(probabilities))
+
+    def moved(self, probabilities: FloatArray) -> FloatArray:
+        """(n, k) ``probabilities`` moved towards rare classes: what decisions are taken by."""
+        return probabilities if self.adjustment_ is None else self.adjustment_.apply(probabilities)
+
+    def decide_by(
+        self, features: ProductFeatures, probabilities: FloatArray, moved: FloatArray
+    ) -> tuple[ObjectArray, FloatArray, npt.NDArray[np.bool_]]:
+        """``decide`` with the calibrated ``probabilities`` and what to decide by at hand, both (n, k)."""
+        best = moved.argmax(axis=1)
+        confidence = probabilities[np.arange(len(best)), best]
+        empty = ~(features.has_words | np.any(features.vectors.matrix != 0, axis=1))
+        return self.classes_[best], confidence, (confidence < self.abstain_below) | empty
+
+    def save(self, folder: Path) -> None:
+        """Write ``head.safetensors`` and ``head.json`` into ``folder``; the card names the digest of the arrays."""
+        from fashion_assets.products.heads.files import save_head
+
+        self._must_be_fitted()
+        save_head(self, Path(folder))
+
+    @classmethod
+    def load(cls, folder: Path) -> AttributeHead:
+        """The head that ``save`` wrote. Raises UserError if the folder holds none, or its files do not belong
+        together.
+        """
+        from fashion_assets.products.heads.files import load_head
+
+        return load_head(Path(folder))
+
+    def _must_fit(self, features: ProductFeatures) -> None:
+        if features.vectors.model_id != self.model_id:
+            raise UserError(
+                f"the head of {self.attribute} was trained on vectors of {self.model_id!r}, these are of "
+                f"{features.vectors.model_id!r}; encode the products with the first, or train the head anew"
+            )
+        widths = (
+            {name: len(block["mean"]) for name, block in self.space_.blocks_.items()} if self.space_ else {}
+        )
+        for name, width in widths.items():
+            given = features.vectors.block(name).shape[1]
+            if given != width:
+                raise UserError(
+                    f"the head of {self.attribute} was trained on {width} {name} numbers per product, these vectors "
+                    f"have {given}; use the encoder it was trained with ({self.model_id!r})"
+                )
+        check_vectors(self.attribute, features)
+
+    def _must_be_fitted(self) -> None:
+        if not hasattr(self, "machine_"):
+            raise UserError(f"the head of {self.attribute} has not been trained; call fit or load first")
+
+
+def decisions(probabilities: FloatArray, adjustment: LogitAdjustment | None) -> npt.NDArray[np.intp]:
+    """(n,) column that each row of calibrated ``probabilities`` (n, k) is decided for."""
+    decided = probabilities if adjustment is None else adjustment.apply(probabilities)
+    return np.asarray(decided.argmax(axis=1), dtype=np.intp)
+
+
+def check_vectors(attribute: str, features: ProductFeatures) -> None:
+    """Nothing. Raises UserError if a vector holds NaN or infinity."""
+    finite = np.isfinite(features.vectors.matrix).all(axis=1)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        raise UserError(
+            f"{attribute}: row {row} of the vectors (product {features.vectors.ids[row]}) holds NaN or infinity; "
+            "encode it again"
+        )

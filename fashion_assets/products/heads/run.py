@@ -1,0 +1,368 @@
+"""One training of one head: kinds are chosen on validation products, judged on test products, fitted on all."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fashion_assets.products.calibration import Temperature
+from fashion_assets.products.evaluation import AttributeMetrics, evaluate_attribute
+from fashion_assets.products.families import families_of
+from fashion_assets.products.features import ProductFeatures
+from fashion_assets.products.heads.bench import Bench, final_bench, judging_bench
+from fashion_assets.products.heads.config import KERNEL, HeadConfig
+from fashion_assets.products.heads.head import AttributeHead, decisions
+from fashion_assets.products.heads.trained import TrainedHead
+from fashion_assets.products.logit_adjustment import STRENGTHS, LogitAdjustment
+from fashion_assets.products.macro_f1 import macro_f1
+from fashion_assets.products.reliability import reliability
+
+if TYPE_CHECKING:
+    from fashion_assets.products.heads.kernel import Attribute
+    from fashion_assets.products.heads.tuning import Tuned
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+#: Fewer labelled validation products than this cannot choose between kinds or calibrate.
+MIN_VALIDATION = 10
+#: Test products of the random split at most: beyond, its figures are sharp enough.
+MAX_RANDOM_TEST = 2000
+#: Shares of the training products on the learning curve.
+CURVE_SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
+#: An adjustment has to earn as much macro-F1 more than a smaller one: less is one product of a rare class.
+ADJUSTMENT_MARGIN = 0.005
+#: The training products between these shares are calibrated by as well.
+EVIDENCE_SHARES = (0.6, 0.7, 0.8, 0.9, 1.0)
+
+
+class HeadRun:
+    """``run`` is a training of ``head``, whose classes are set; ``codes`` (n,) of all ``products``, -1 for none."""
+
+    def __init__(
+        self,
+        head: AttributeHead,
+        codes: IntArray,
+        features: ProductFeatures,
+        split: npt.NDArray[np.object_],
+        config: HeadConfig,
+        products: pd.DataFrame,
+    ) -> None:
+        self.head, self.features, self.config = head, features, config
+        self.attribute, self.k = head.attribute, len(head.classes_)
+        self.all_codes, self.products = codes, products
+        self.bench = judging_bench(features, split, self._families(), config.seed)
+        self.codes = codes[self.bench.rows]
+        first, second = self.bench.starts
+        labelled = self.codes >= 0
+        self.train = np.flatnonzero(labelled[:first])
+        self.validation = first + np.flatnonzero(labelled[first:second])
+        self.test = second + np.flatnonzero(labelled[second:])
+        self._attribute: Attribute | None = None
+        self.tuned: dict[str, Tuned] = {}
+
+    def run(self) -> TrainedHead:
+        if self.k == 1:
+            return self._constant()
+        table, validation = self._choose()
+        kind = self.head.kind
+        temperature, adjustment = self._calibration(kind, validation)
+        test = self._after(kind, second=True) if len(self.test) else np.zeros((0, self.k))
+        before = self._reliability(test, test.argmax(axis=1)) if len(test) else _empty_reliability()
+        calibrated = temperature.apply(test) if len(test) else test
+        guess = decisions(calibrated, adjustment) if len(test) else np.zeros(0, np.intp)
+        self._fit_final(kind)
+        self.head.calibrate(temperature, adjustment)
+        return TrainedHead(
+            head=self.head,
+            kind=kind,
+            n_train=sum(self.head.class_counts_.values()),
+            metrics=self._metrics(self.test, guess),
+            splits=self._splits(kind, temperature, adjustment, guess),
+            candidates=table,
+            history=self._history(),
+            search=self._table("trials"),
+            imbalance=self._table("imbalance"),
+            learning_curve=self._learning_curve(kind, temperature, adjustment),
+            calibration_before=before,
+            calibration_after=self._reliability(calibrated, guess) if len(test) else _empty_reliability(),
+            test=self._test_table(guess, calibrated),
+            validation_probabilities=temperature.apply(validation),
+            validation_rows=self.bench.rows[self.validation],
+            test_probabilities=calibrated,
+            test_rows=self.bench.rows[self.test],
+        )
+
+    def _choose(self) -> tuple[pd.DataFrame, FloatArray]:
+        """(candidates, validation probabilities of the chosen kind); sets the kind of the head."""
+        if len(self.validation) < MIN_VALIDATION or not len(np.unique(self.codes[self.train])) > 1:
+            self.head.note_ = (
+                f"{self.attribute} has {len(self.validation)} labelled validation products, too few to choose between "
+                f"kinds or to calibrate: the head is {self.head.kind}, its confidences as they come"
+            )
+            row = {"kind": self.head.kind, "macro_f1": float("nan"), "accuracy": float("nan")}
+            return pd.DataFrame([{**row, "seconds": 0.0, "chosen": True}]), np.zeros((0, self.k))
+        rows, found = [], {}
+        truth = self.codes[self.validation]
+        for kind in self.config.kinds:
+            began = time.monotonic()
+            self._tune(kind)
+            found[kind] = self._after(kind, second=False)
+            temperature, adjustment = self._calibration(kind, found[kind])
+            guess = decisions(temperature.apply(found[kind]), adjustment)
+            rows.append(
+                {
+                    "kind": kind,
+                    "macro_f1": macro_f1(truth, guess),
+                    "accuracy": float((truth == guess).mean()),
+                    "seconds": time.monotonic() - began,
+                }
+            )
+        table = pd.DataFrame(rows)
+        best = int(table["macro_f1"].to_numpy().argmax())
+        table["chosen"] = np.arange(len(table)) == best
+        self.head.kind = self.config.kinds[best]
+        self.head.params = self._options(self.head.kind).get("params")
+        return table, found[self.head.kind]
+
+    def _evidence(self, kind: str, validation: FloatArray) -> tuple[FloatArray, IntArray]:
+        """(probabilities, codes) to calibrate by: the validation products, and for the kernel machine the later
+        training families, each part judged by all before it, which the factor gives for next to nothing.
+        """
+        chances, truth = [validation], [self.codes[self.validation]]
+        if kind == KERNEL and len(validation):
+            first = self.bench.parts[0]
+            cuts = [round(share * first) for share in EVIDENCE_SHARES]
+            for start, end in pairwise(cuts):
+                if start > 0 and (self.codes[:start] >= 0).any():
+                    known = np.flatnonzero(self.codes[start:end] >= 0)
+                    chances.append(self._kernel.held_out(start, slice(start, end))[known])
+                    truth.append(self.codes[start:end][known])
+        return np.vstack(chances), np.concatenate(truth)
+
+    def _calibration(self, kind: str, validation: FloatArray) -> tuple[Temperature, LogitAdjustment | None]:
+        """Temperature, and the least adjustment that has near the best macro-F1 at next to no accuracy."""
+        if not len(validation):
+            return Temperature(), None
+        chances, truth = self._evidence(kind, validation)
+        temperature = Temperature.fit(chances, truth)
+        sure = temperature.apply(chances)
+        counts = np.bincount(self.codes[self.train], minlength=self.k)
+        prior = np.maximum(counts, 0.5) / counts.sum()
+        floor = float((sure.argmax(axis=1) == truth).mean()) - self.config.adjustment_cost
+        cheap = [
+            strength
+            for strength in STRENGTHS
+            if (decisions(sure, LogitAdjustment(strength, prior)) == truth).mean() >= floor
+        ]
+        table = LogitAdjustment.fit(sure, truth, prior, cheap)[1]
+        near = table[table["macro_f1"] >= table["macro_f1"].max() - ADJUSTMENT_MARGIN]["strength"].to_numpy()
+        return temperature, LogitAdjustment(float(near[np.abs(near).argmin()]), prior)
+
+    @property
+    def _kernel(self) -> Attribute:
+        """The attribute on the kernel machine's factor."""
+        if self._attribute is None:
+            self._attribute = self.bench.kernel(self.codes, self.k)
+        return self._attribute
+
+    def _after(self, kind: str, *, second: bool) -> FloatArray:
+        """Probabilities of the validation products by what knew training products, or (``second``) of the test
+        products by what knew those and the validation products.
+        """
+        rows = self.test if second else self.validation
+        count = self.bench.starts[int(second)]
+        if kind == KERNEL:
+            end = self.bench.starts[1] if not second else len(self.codes)
+            return self._kernel.held_out(count, slice(count, end))[rows - count]
+        known = np.concatenate([self.train, self.validation]) if second else self.train
+        return self._fit_rows(kind, self.bench, known, self.codes[known]).predict_proba_of(self.bench, rows)
+
+    def _options(self, kind: str) -> dict[str, Any]:
+        found = self.tuned.get(kind)
+        return {} if found is None else {"params": found.params, "resampling": found.resampling}
+
+    def _fit_rows(self, kind: str, bench: Bench, rows: IntArray, codes: IntArray) -> _AllClasses:
+        from fashion_assets.products.heads.rows import RowClassifier
+
+        fitted = RowClassifier.fit(
+            kind, bench.signals.take(rows), codes, seed=self.config.seed, **self._options(kind)
+        )
+        return _AllClasses(fitted, np.unique(codes), self.k)
+
+    def _tune(self, kind: str) -> None:
+        """Search options and ways against imbalance for ``kind`` on the validation products, if that is asked for."""
+        if kind == KERNEL or not (self.config.n_trials or self.config.resampling == "auto"):
+            return
+        from fashion_assets.products.heads.tuning import tune
+
+        self.tuned[kind] = tune(
+            kind, self.bench.signals, self.train, self.validation, self.codes, self.config
+        )
+
+    def _fit_final(self, kind: str) -> None:
+        from fashion_assets.products.heads.rows import RowClassifier
+
+        bench = final_bench(self.features, self.config.seed)
+        codes = self.all_codes[bench.rows]
+        if kind == KERNEL:
+            machine: Any = bench.kernel(codes, self.k).machine()
+        else:
+            known = np.flatnonzero(codes >= 0)
+            machine = RowClassifier.fit(
+                kind,
+                bench.signals.take(known),
+                codes[known],
+                seed=self.config.seed,
+                **self._options(kind),
+            )
+        self.head.adopt(self.features.vectors.model_id, bench.space, machine)
+
+    def _metrics(self, rows: IntArray, guess: npt.NDArray[np.intp]) -> AttributeMetrics | None:
+        if not len(rows):
+            return None
+        return evaluate_attribute(
+            self.head.classes_[self.codes[rows]],
+            self.head.classes_[guess],
+            attribute=self.attribute,
+            families=self._families()[self.bench.rows[rows]],
+            seed=self.config.seed,
+        )
+
+    def _families(self) -> npt.NDArray[np.int64]:
+        if "families" not in self.features.shared:
+            self.features.shared["families"] = families_of(self.products)
+        found: npt.NDArray[np.int64] = self.features.shared["families"]
+        return found
+
+    def _splits(
+        self,
+        kind: str,
+        temperature: Temperature,
+        adjustment: LogitAdjustment | None,
+        guess: npt.NDArray[np.intp],
+    ) -> pd.DataFrame:
+        """The family split beside random rows, where near-identical products stand on both sides."""
+        if not len(self.test):
+            return pd.DataFrame(columns=["split", "n_train", "n_test"])
+        # Drawn from all products, so that attributes share the work.
+        size = min(self.bench.parts[2], MAX_RANDOM_TEST)
+        drawn = np.sort(np.random.default_rng(self.config.seed).permutation(len(self.codes))[:size])
+        rows = drawn[self.codes[drawn] >= 0]
+        others = np.setdiff1d(np.flatnonzero(self.codes >= 0), drawn)
+        found = []
+        if len(rows) and len(np.unique(self.codes[others])) > 1:
+            if kind == KERNEL:
+                chances = self._kernel.left_out(drawn)[self.codes[drawn] >= 0]
+            else:
+                chances = self._fit_rows(kind, self.bench, others, self.codes[others]).predict_proba_of(
+                    self.bench, rows
+                )
+            metrics = evaluate_attribute(
+                self.head.classes_[self.codes[rows]],
+                self.head.classes_[decisions(temperature.apply(chances), adjustment)],
+                attribute=self.attribute,
+                seed=self.config.seed,
+            )
+            found.append({"split": "rows", "n_train": len(others), "n_test": len(rows), **metrics.summary()})
+        judged = self._metrics(self.test, guess)
+        if judged is not None:
+            counts = {"n_train": len(self.train) + len(self.validation), "n_test": len(self.test)}
+            found.append({"split": "families", **counts, **judged.summary()})
+        return pd.DataFrame(found)
+
+    def _learning_curve(
+        self, kind: str, temperature: Temperature, adjustment: LogitAdjustment | None
+    ) -> pd.DataFrame:
+        """Figures on validation products by the number of training products; for the kernel machine they come with
+        the factor, another kind would have to be fitted anew for each point.
+        """
+        columns = ["n_train", "macro_f1", "accuracy"]
+        if kind != KERNEL or not len(self.validation):
+            return pd.DataFrame(columns=columns)
+        first, second = self.bench.starts
+        truth = self.codes[self.validation]
+        rows = []
+        for share in CURVE_SHARES:
+            count = max(1, round(share * first))
+            chances = self._kernel.held_out(count, slice(first, second))[self.validation - first]
+            guess = decisions(temperature.apply(chances), adjustment)
+            known = int((self.codes[:count] >= 0).sum())
+            rows.append((known, macro_f1(truth, guess), float((truth == guess).mean())))
+        return pd.DataFrame(rows, columns=columns)
+
+    def _table(self, name: str) -> pd.DataFrame:
+        """``trials`` or ``imbalance`` of every kind that was tuned, one below the other."""
+        tables = [getattr(found, name).assign(kind=kind) for kind, found in self.tuned.items()]
+        tables = [table for table in tables if len(table)]
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+    def _history(self) -> pd.DataFrame:
+        """Epochs of the final fit, for the kinds that learn in epochs."""
+        machine: Any = self.head.machine_
+        rows = getattr(getattr(machine, "classifier", None), "history_", None)
+        return pd.DataFrame(rows) if rows is not None else pd.DataFrame()
+
+    def _reliability(self, chances: FloatArray, guess: npt.NDArray[np.intp]) -> pd.DataFrame:
+        sure = np.minimum(chances[np.arange(len(guess)), guess], 1.0)
+        return reliability(sure, self.codes[self.test] == guess)
+
+    def _test_table(self, guess: npt.NDArray[np.intp], chances: FloatArray) -> pd.DataFrame:
+        ids = np.array(self.features.vectors.ids, dtype=object)[self.bench.rows[self.test]]
+        return pd.DataFrame(
+            {
+                "id": ids,
+                "truth": self.head.classes_[self.codes[self.test]],
+                "predicted": self.head.classes_[guess],
+                "confidence": chances[np.arange(len(guess)), guess],
+            }
+        )
+
+    def _constant(self) -> TrainedHead:
+        """What a column of one class comes to."""
+        guess, chances = np.zeros(len(self.test), np.intp), np.ones((len(self.test), 1))
+        none = pd.DataFrame()
+        return TrainedHead(
+            head=self.head,
+            kind=self.head.kind,
+            n_train=sum(self.head.class_counts_.values()),
+            metrics=self._metrics(self.test, guess),
+            splits=none,
+            candidates=pd.DataFrame(columns=["kind", "macro_f1", "accuracy", "seconds", "chosen"]),
+            history=none,
+            search=none,
+            imbalance=none,
+            learning_curve=none,
+            calibration_before=_empty_reliability(),
+            calibration_after=_empty_reliability(),
+            test=self._test_table(guess, chances),
+            validation_probabilities=np.ones((len(self.validation), 1)),
+            validation_rows=self.bench.rows[self.validation],
+            test_probabilities=chances,
+            test_rows=self.bench.rows[self.test],
+        )
+
+
+@dataclass(frozen=True)
+class _AllClasses:
+    """A classifier that may not have met every class: the columns of the others are 0."""
+
+    fitted: Any
+    met: IntArray
+    k: int
+
+    def predict_proba_of(self, bench: Bench, rows: IntArray) -> FloatArray:
+        """(len(rows), k)."""
+        out = np.zeros((len(rows), self.k))
+        out[:, self.met] = self.fitted.predict_proba(bench.signals.take(rows))
+        return out
+
+
+def _empty_reliability() -> pd.DataFrame:
+    return reliability(np.zeros(0), np.zeros(0, bool))

@@ -1,0 +1,179 @@
+"""The encoders of a product model: their files put into its folder, and found there again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.files import file_digest, write_atomic
+
+if TYPE_CHECKING:
+    from fashion_assets.encoders.protocol import Encoder
+
+# By these a text network's folder is told: its tokenizer belongs to it, so all of the folder is copied.
+_TOKENIZERS = ("tokenizer.json", "vocab.txt", "sentencepiece.bpe.model", "spiece.model")
+# Kinds whose spec may be a path to copy as it stands behind the colon.
+_PATH_KINDS = ("onnx", "st", "hf", "timm", "open_clip", "words")
+# A larger network is not copied; its digest, in the model id, is checked instead.
+MAX_COPIED_BYTES = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class EncoderEntry:
+    """One encoder of a model: what it encodes ("image", "text", or "words": shop names and keys of characteristics),
+    the spec to load it by, and its model id.
+
+    ``inside``: the spec's path is below the model's folder, relative to it.
+    """
+
+    purpose: str
+    spec: str
+    model_id: str
+    inside: bool
+
+
+@dataclass(frozen=True)
+class ModelEncoders:
+    """The loaded encoders, pictures' in order, and their entries; ``words`` is None where cards have no such fields."""
+
+    images: tuple[Encoder, ...]
+    text: Encoder
+    words: Encoder | None
+    entries: tuple[EncoderEntry, ...]
+
+    @classmethod
+    def of(cls, loaded: Sequence[tuple[Encoder, EncoderEntry]]) -> ModelEncoders:
+        """The encoders sorted by purpose. Raises UserError unless there is exactly one for texts."""
+        by_purpose: dict[str, list[Encoder]] = {"image": [], "text": [], "words": []}
+        for encoder, entry in loaded:
+            by_purpose.setdefault(entry.purpose, []).append(encoder)
+        if len(by_purpose["text"]) != 1:
+            raise UserError(f"a model has one text encoder, found {len(by_purpose['text'])}; train anew")
+        words = by_purpose["words"][0] if by_purpose["words"] else None
+        return cls(
+            tuple(by_purpose["image"]), by_purpose["text"][0], words, tuple(entry for _, entry in loaded)
+        )
+
+
+def adopt_encoder(
+    root: Path, folder: str, purpose: str, spec: str, *, models_dir: Path | None = None, **options: Any
+) -> tuple[Encoder, EncoderEntry]:
+    """The encoder that ``spec`` names, with its files copied below ``root/folder`` where it is made of files.
+
+    A hub's network, and files of more than ``MAX_COPIED_BYTES``, stay where they are: the entry then holds the id that
+    has to be found again. ``options`` go to ``load_encoder``.
+    """
+    from fashion_assets.encoders import load_encoder
+
+    copied = copy_encoder(root, folder, spec, models_dir)
+    encoder = load_encoder(
+        _below(root, copied) if copied else spec, models_dir=models_dir if not copied else None, **options
+    )
+    return encoder, entry_of(purpose, spec, copied, encoder.model_id, models_dir)
+
+
+def entry_of(
+    purpose: str, spec: str, copied: str | None, model_id: str, models_dir: Path | None
+) -> EncoderEntry:
+    """The entry of an encoder whose files ``copy_encoder`` copied, or that stays where it is."""
+    return EncoderEntry(purpose, copied or _absolute(spec, models_dir), model_id, copied is not None)
+
+
+def load_entries(
+    root: Path, entries: Sequence[EncoderEntry], *, models_dir: Path | None = None, **options: Any
+) -> ModelEncoders:
+    """The encoders of ``entries``. Raises UserError if one cannot be loaded, or is another than it was."""
+    from fashion_assets.encoders import load_encoder
+
+    loaded: list[Encoder] = []
+    for entry in entries:
+        spec = _below(root, entry.spec) if entry.inside else entry.spec
+        try:
+            encoder = load_encoder(spec, models_dir=None if entry.inside else models_dir, **options)
+        except UserError as error:
+            raise UserError(
+                f"the model in {root} needs the encoder {entry.spec} ({entry.model_id}): {error}"
+            ) from error
+        if encoder.model_id != entry.model_id:
+            raise UserError(
+                f"the model in {root} was trained with the encoder {entry.model_id}, {entry.spec} is "
+                f"{encoder.model_id} by now: vectors of another encoder cannot be used; bring back the weights that it "
+                "was trained with, or train anew"
+            )
+        loaded.append(encoder)
+    return ModelEncoders.of(list(zip(loaded, entries, strict=True)))
+
+
+def copy_encoder(root: Path, folder: str, spec: str, models_dir: Path | None) -> str | None:
+    """The spec of the copy, its path relative to ``root``; None where there is nothing to copy."""
+    from fashion_assets.networks.weights import local_path
+
+    kind, _, name = spec.partition(":")
+    prefix = f"{kind}:"
+    if spec.startswith("local:cbow:"):
+        prefix, name = "local:cbow:", spec.removeprefix("local:cbow:")
+    elif kind not in _PATH_KINDS:
+        return None
+    text, mark, output = name.partition("#") if kind == "onnx" else (name, "", "")
+    path = local_path(text, models_dir)
+    if path is None:
+        return None
+    files = _files_of(path, kind)
+    if sum(file.stat().st_size for file in files.values()) > MAX_COPIED_BYTES:
+        return None
+    for relative, file in files.items():
+        _copy_file(file, Path(root) / folder / relative)
+    return f"{prefix}{folder}/{path.name}{mark}{output}"
+
+
+def _files_of(path: Path, kind: str) -> dict[str, Path]:
+    """Path in the copy -> file."""
+    if path.is_dir():
+        # The folder's own name is in a model id, so the copy keeps it.
+        return {f"{path.name}/{file.relative_to(path).as_posix()}": file for file in _visible(path)}
+    if kind == "onnx" and any((path.parent / name).is_file() for name in _TOKENIZERS):
+        return {file.relative_to(path.parent).as_posix(): file for file in _visible(path.parent)}
+    beside = [path.with_suffix(".json")]
+    # Weights that were too large for the ONNX file itself.
+    beside += [path.with_name(f"{path.name}{end}") for end in (".data", "_data")] if kind == "onnx" else []
+    return {file.name: file for file in (path, *beside) if file.is_file()}
+
+
+def _visible(folder: Path) -> list[Path]:
+    return [
+        file
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    ]
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    """The file at its new place, all or nothing; one that is there already with the same bytes stays."""
+    if target.is_file() and (target.samefile(source) or file_digest(target) == file_digest(source)):
+        return
+    with source.open("rb") as handle:
+        write_atomic(target, lambda out: shutil.copyfileobj(handle, out))
+
+
+def _below(root: Path, spec: str) -> str:
+    """The spec with its relative path put below ``root``."""
+    if spec.startswith("local:cbow:"):
+        return f"local:cbow:{Path(root) / spec.removeprefix('local:cbow:')}"
+    kind, _, name = spec.partition(":")
+    return f"{kind}:{Path(root) / name}"
+
+
+def _absolute(spec: str, models_dir: Path | None) -> str:
+    """A spec whose path holds from any working folder."""
+    from fashion_assets.networks.weights import local_path
+
+    kind, _, name = spec.partition(":")
+    if kind not in _PATH_KINDS:
+        return spec
+    text, mark, output = name.partition("#")
+    path = local_path(text, models_dir)
+    return spec if path is None else f"{kind}:{path.absolute()}{mark}{output}"

@@ -1,0 +1,332 @@
+"""From a folder or zip of labelled products to a product model in a folder; a training that was killed goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fashion_assets.encoders.cache import EmbeddingCache
+from fashion_assets.products.cards import label_column, label_columns_of
+from fashion_assets.products.embedding import embed_products
+from fashion_assets.products.evaluation import Estimate, all_attributes_right
+from fashion_assets.products.features import ProductFeatures, product_features
+from fashion_assets.products.head_record import HeadRecord, metrics_of, rows_of
+from fashion_assets.products.heads import HEADS_VERSION, HeadConfig
+from fashion_assets.products.intake import take_in_products
+from fashion_assets.products.joint_decisions import HeldOut, fit_joint, save_held_out
+from fashion_assets.products.labels import label_text
+from fashion_assets.products.model_encoders import EncoderEntry, ModelEncoders, adopt_encoder
+from fashion_assets.products.model_folder import (
+    CACHE,
+    CARD,
+    ENCODERS,
+    MANIFEST,
+    METRICS,
+    REFUSED,
+    TEXTS,
+    head_folder,
+    seal,
+)
+from fashion_assets.products.splits import split_table, write_split
+from fashion_assets.products.training import TrainedHead, train_attribute
+from fashion_assets.storage.csv_text import csv_text
+from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.files import write_parquet_atomic, write_text_atomic
+
+#: Called with (what is being done, finished, all); all is 0 where nobody can know.
+Progress = Callable[[str, int, int], None]
+#: Stands for word vectors that are learned on the products' own texts.
+OWN_WORDS = "local:cbow"
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What to train and with what; the defaults need no download."""
+
+    labels: tuple[str, ...] | None = None
+    image_encoders: tuple[str, ...] = ("local:visual",)
+    text_encoder: str = OWN_WORDS
+    #: Averaged word vectors of shop names and keys of characteristics; None: the own words, where cards have either.
+    word_encoder: str | None = None
+    heads: HeadConfig = field(default_factory=HeadConfig)
+    seed: int = 7
+    encoding: str | None = None
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A finished training: records by attribute, how many were taken over, and ``notes`` for the person."""
+
+    root: Path
+    records: Mapping[str, HeadRecord]
+    reused: tuple[str, ...]
+    all_right: Estimate
+    n_all_right: int
+    notes: tuple[str, ...]
+    seconds: Mapping[str, float]
+
+
+def train_model(
+    source: Path,
+    root: Path,
+    plan: TrainingPlan,
+    *,
+    models_dir: Path | None = None,
+    progress: Progress = lambda words, done, total: None,
+    **encoder_options: Any,
+) -> TrainedModel:
+    """Train a model from ``source`` (folder or zip) into ``root``.
+
+    Vectors are kept as they are made and a head is written when it is done, so the same call after a kill goes on where
+    it was; heads whose products, vectors, labels, split and options are the same are taken over. Raises UserError if
+    nothing can be trained.
+    """
+    root, clock = Path(root), _Clock()
+    intake = take_in_products(
+        source,
+        plan.labels,
+        encoding=plan.encoding,
+        progress=progress,
+    )
+    clock.lap("cards and pictures")
+    products, notes = intake.products, list(intake.sentences())
+    attributes = [name.removeprefix("label_") for name in label_columns_of(products)]
+    if products.empty or not attributes:
+        raise UserError(
+            f"{source} has {'no usable product' if products.empty else 'no label column'}: {'; '.join(notes)}"
+        )
+    # From here on the folder is no model until it is sealed again.
+    (root / MANIFEST).unlink(missing_ok=True)
+    write_text_atomic(root / REFUSED, csv_text(intake.quarantined))
+    progress("learning words, loading encoders", 0, 0)
+    encoders = model_encoders(root, plan, products, models_dir=models_dir, **encoder_options)
+    vectors = embed_products(
+        products,
+        source,
+        text_encoder=encoders.text,
+        image_encoders=encoders.images,
+        word_encoder=encoders.words,
+        cache=EmbeddingCache(root / CACHE),
+        progress=progress,
+    ).vectors
+    clock.lap("vectors")
+    features = product_features(products, vectors)
+    progress("splitting by product family", 0, 0)
+    split = split_table(products, seed=plan.seed)
+    write_products(root, products, split)
+    clock.lap("split")
+    records: dict[str, HeadRecord] = {}
+    reused = []
+    for number, name in enumerate(attributes):
+        progress(f"training heads: {name}", number, len(attributes))
+        try:
+            records[name], again = train_or_reuse(
+                root, name, products, features, split["split"].to_numpy(), plan.heads
+            )
+        except UserError as fault:
+            notes.append(f"{name} is left out: {fault}")
+            continue
+        if again:
+            reused.append(name)
+        if records[name].note:
+            notes.append(records[name].note)
+    progress("training heads", len(attributes), len(attributes))
+    if not records:
+        raise UserError(f"no head could be trained from {source}: {'; '.join(notes)}")
+    clock.lap("heads")
+    progress("deciding together", 0, 0)
+    share, counted = join_heads(root, list(records), products, split, seed=plan.seed)
+    finish_model(root, records, encoders.entries, vectors.model_id, len(products), plan.seed, share, counted)
+    return TrainedModel(root, records, tuple(reused), share, counted, tuple(notes), clock.laps)
+
+
+def model_encoders(
+    root: Path,
+    plan: TrainingPlan,
+    products: pd.DataFrame,
+    *,
+    models_dir: Path | None = None,
+    **options: Any,
+) -> ModelEncoders:
+    """The encoders of a plan, their files in ``root``; ``OWN_WORDS`` are learned on the products' texts, no labels."""
+    text_spec, words_spec = plan.text_encoder, plan.word_encoder
+    if words_spec is None and text_spec == OWN_WORDS and _has_fields(products):
+        words_spec = OWN_WORDS
+    if OWN_WORDS in (text_spec, words_spec):
+        from fashion_assets.encoders.cbow_training import train_or_lexicon
+        from fashion_assets.keywords.tokens import content_tokens
+
+        texts = [text for text in products["text"] if text]
+        path = root / ENCODERS / "own_words" / "cbow.safetensors"
+        train_or_lexicon(content_tokens(texts), seed=plan.seed)[0].save(path)
+        learned = f"{OWN_WORDS}:{path}"
+        text_spec = learned if text_spec == OWN_WORDS else text_spec
+        words_spec = learned if words_spec == OWN_WORDS else words_spec
+    wanted = [("text", "text", text_spec)]
+    wanted += [(f"image{number}", "image", one) for number, one in enumerate(plan.image_encoders)]
+    wanted += [("words", "words", words_spec)] if words_spec is not None else []
+    folders: dict[str, str] = {}
+    adopted = []
+    for name, purpose, spec in wanted:
+        # What the text encoder is already is not copied a second time.
+        folder = folders.setdefault(spec, f"{ENCODERS}/{'own_words' if spec.startswith(OWN_WORDS) else name}")
+        adopted.append(adopt_encoder(root, folder, purpose, spec, models_dir=models_dir, **options))
+    return ModelEncoders.of(adopted)
+
+
+def _has_fields(products: pd.DataFrame) -> bool:
+    return bool(products["shop"].notna().any() or products["characteristics"].notna().any())
+
+
+def train_or_reuse(
+    root: Path,
+    attribute: str,
+    products: pd.DataFrame,
+    features: ProductFeatures,
+    split: npt.NDArray[np.object_],
+    config: HeadConfig,
+) -> tuple[HeadRecord, bool]:
+    """(the record of the head in ``root``, whether it was there already for these inputs)."""
+    folder = head_folder(root, attribute)
+    digest = input_digest(attribute, products, features, split, config)
+    try:
+        record = HeadRecord.load(folder)
+        if record.input_digest == digest:
+            HeldOut.load(folder)
+            return record, True
+    except UserError:
+        pass
+    began = time.monotonic()
+    trained = train_attribute(attribute, products, features, split, config=config)
+    trained.head.save(folder)
+    save_held_out(trained, folder)
+    record = record_of(trained, digest, time.monotonic() - began)
+    record.save(folder)
+    return record, False
+
+
+def record_of(trained: TrainedHead, digest: str, seconds: float) -> HeadRecord:
+    """What a training came to, for the folder and the report."""
+    head = trained.head
+    return HeadRecord(
+        attribute=head.attribute,
+        input_digest=digest,
+        kind=trained.kind,
+        classes=[str(name) for name in head.classes_],
+        note=head.note_,
+        seconds=round(seconds, 3),
+        n_train=trained.n_train,
+        **metrics_of(trained.metrics),
+        splits=rows_of(trained.splits),
+        candidates=rows_of(trained.candidates),
+        history=rows_of(trained.history),
+        search=rows_of(trained.search),
+        imbalance=rows_of(trained.imbalance),
+        learning_curve=rows_of(trained.learning_curve),
+        calibration_before=rows_of(trained.calibration_before),
+        calibration_after=rows_of(trained.calibration_after),
+        test=rows_of(trained.test),
+    )
+
+
+def input_digest(
+    attribute: str,
+    products: pd.DataFrame,
+    features: ProductFeatures,
+    split: npt.NDArray[np.object_],
+    config: HeadConfig,
+) -> str:
+    """SHA-256 of all that a head comes from: program, options, products, vectors, labels and split."""
+    labels = [label_text(label) for label in products[label_column(attribute)]]
+    said = [attribute, HEADS_VERSION, repr(config), features.vectors.model_id, list(features.vectors.ids)]
+    said += [list(features.titles), list(features.texts), labels, list(split)]
+    digest = hashlib.sha256(json.dumps(said, ensure_ascii=False).encode())
+    digest.update(np.ascontiguousarray(features.vectors.matrix).tobytes())
+    return digest.hexdigest()
+
+
+def join_heads(
+    root: Path, attributes: Sequence[str], products: pd.DataFrame, split: pd.DataFrame, *, seed: int = 7
+) -> tuple[Estimate, int]:
+    """Fit the joint decoder over the heads in ``root``; the share of test products with every attribute right as they
+    are decided then, over those that have every label, and their number. Intervals draw whole families.
+    """
+    tested = fit_joint(root, attributes, products, split["split"].to_numpy(dtype=object))
+    families = dict(zip(split["id"], split["family"], strict=True))
+    ids = sorted({one for table in tested.values() for one in table["id"]})
+    if not ids:
+        return Estimate(float("nan"), float("nan"), float("nan")), 0
+    rows = {name: table.set_index("id").reindex(ids) for name, table in tested.items()}
+    return all_attributes_right(
+        {name: table["truth"].tolist() for name, table in rows.items()},
+        {name: table["predicted"].tolist() for name, table in rows.items()},
+        families=[families[one] for one in ids],
+        seed=seed,
+    )
+
+
+def finish_model(
+    root: Path,
+    records: Mapping[str, HeadRecord],
+    entries: Sequence[EncoderEntry],
+    vectors_model_id: str,
+    n_products: int,
+    seed: int,
+    all_right: Estimate,
+    n_all_right: int,
+) -> None:
+    """Write figures and card, and seal the folder."""
+    from fashion_assets.products.model_card import card_text
+
+    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    figures = {
+        "attributes": {name: {"kind": one.kind, **one.metrics} for name, one in records.items()},
+        "all_attributes_right": None
+        if n_all_right == 0
+        else {"value": all_right.value, "low": all_right.low, "high": all_right.high, "n": n_all_right},
+    }
+    write_text_atomic(root / METRICS, json.dumps(figures, ensure_ascii=False, indent=2) + "\n")
+    write_text_atomic(
+        root / CARD, card_text(list(records.values()), entries, n_products, all_right, n_all_right, made)
+    )
+    seal(
+        root,
+        attributes=list(records),
+        encoders=entries,
+        vectors_model_id=vectors_model_id,
+        made=made,
+        seed=seed,
+        n_products=n_products,
+    )
+
+
+def write_products(root: Path, products: pd.DataFrame, split: pd.DataFrame) -> None:
+    """Put the split, and what the projection learns words from, into ``root``."""
+    import pyarrow as pa
+
+    write_split(root, split)
+    columns = ["id", "text", *label_columns_of(products)]
+    write_parquet_atomic(root / TEXTS, pa.Table.from_pandas(products[columns], preserve_index=False))
+
+
+class _Clock:
+    """Seconds of each step."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def lap(self, name: str) -> None:
+        now = time.monotonic()
+        self.laps[name] = now - self._last
+        self._last = now

@@ -1,0 +1,59 @@
+"""The run-history folder: what its configuration switches on, and that it is a person's own once changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from fashion_assets.defs.run_tags import IN_ORDER
+from fashion_assets.defs.runner import DAGSTER_YAML, prepare_dagster_home, write_dagster_home
+from fashion_assets.settings import Settings
+
+EARLIER = """\
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+concurrency:
+  pools:
+    granularity: op
+    default_limit: 1
+run_monitoring:
+  enabled: true
+  free_slots_after_run_end_seconds: 60
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path)
+
+
+def test_runs_are_watched_retried_and_take_turns(settings: Settings) -> None:
+    prepare_dagster_home(settings)
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        assert instance.run_monitoring_enabled
+        assert instance.run_retries_enabled and instance.run_retries_max_retries == 2
+        assert not instance.run_retries_retry_on_asset_or_op_failure, (
+            "failed steps have a policy of their own"
+        )
+        assert instance.get_settings("run_monitoring")["free_slots_after_run_end_seconds"] == 60
+        queue = instance.get_concurrency_config().run_queue_config
+        assert queue is not None
+        assert {"key": IN_ORDER, "limit": 1} in queue.tag_concurrency_limits
+        pools = {pool.name: pool.limit for pool in instance.event_log_storage.get_pool_limits()}
+        assert pools["gpu"] == settings.gpu_pool
+
+
+def test_an_earlier_version_s_file_is_brought_up_to_date_and_a_person_s_own_stays(settings: Settings) -> None:
+    config = settings.dagster_home / "dagster.yaml"
+    config.parent.mkdir(parents=True)
+    config.write_text(EARLIER)
+    write_dagster_home(settings)
+    assert config.read_text() == DAGSTER_YAML
+    own = EARLIER + "  poll_interval_seconds: 10\n"
+    config.write_text(own)
+    write_dagster_home(settings)
+    assert config.read_text() == own

@@ -1,0 +1,120 @@
+"""Product assets on a small shop: an attribute that cards lack is skipped, the model is complete, pages are made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+import pytest
+
+from fashion_assets.defs import product_models, products
+from fashion_assets.defs.io_managers import LakeIOManager
+from fashion_assets.defs.partitions import ATTRIBUTES
+from fashion_assets.defs.resources import Encoders, LakeReader, product_model_path, word_vectors_path
+from fashion_assets.defs.schemas import SCHEMAS
+from fashion_assets.encoders.cbow_training import train_cbow
+from fashion_assets.products.model_folder import ModelFolder
+from fashion_assets.products.model_predicting import predict_model, take_in
+from fashion_assets.settings import Settings
+from fashion_assets.storage.lake import Lake
+from fashion_assets_tests.unit.product_shop_made import write_model_shop
+
+#: Names of the default settings, because the partitions are fixed when the module is loaded.
+PRESENT, ABSENT = "category", "season"
+
+
+def materialise(settings: Settings, assets: list[dg.AssetsDefinition], partition: str | None = None) -> None:
+    every = [*dg.load_assets_from_modules([products, product_models])]
+    result = dg.materialize(
+        every,
+        selection=[key for one in assets for key in one.keys],
+        partition_key=partition,
+        resources={
+            "settings": settings,
+            "lake": LakeReader(settings),
+            "encoders": Encoders(settings),
+            "io_manager": LakeIOManager(settings.lake, SCHEMAS),
+        },
+    )
+    assert result.success
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The assets up to the report, of a shop whose cards have a category and no season."""
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("root"),
+        product_attributes=f"{PRESENT},{ABSENT}",
+        product_head_kinds="logistic",
+    )
+    shop = settings.product_files
+    write_model_shop(shop, products=60)
+    cards = pd.read_csv(shop / "cards.csv", dtype=str)
+    cards = cards.rename(columns={"kind": PRESENT})
+    cards.to_csv(shop / "cards.csv", index=False)
+    words = [title.split() for title in cards["title"].dropna()]
+    train_cbow(words, dim=16, epochs=5).save(word_vectors_path(settings))
+    taxonomy = settings.taxonomy_files
+    taxonomy.mkdir(parents=True)
+    other = cards.head(12).assign(category=lambda one: one[PRESENT].str.title() + "s")
+    other[["id", "title", "category"]].to_csv(taxonomy / "cards.csv", index=False)
+    materialise(settings, [products.clean_cards])
+    materialise(settings, [products.product_eda, products.product_split, products.product_embeddings])
+    for attribute in (PRESENT, ABSENT):
+        materialise(settings, [product_models.attribute_classifiers], attribute)
+    materialise(settings, [product_models.product_predictions, product_models.product_report])
+    materialise(settings, [product_models.project_taxonomy])
+    return settings
+
+
+def test_an_attribute_that_the_cards_lack_is_skipped_with_a_sentence(made: Settings) -> None:
+    assert {PRESENT, ABSENT} <= set(ATTRIBUTES.get_partition_keys())
+    lake = Lake(made.lake)
+    skipped = lake.read("attribute_classifiers", ABSENT).to_pylist()
+    assert [row["split"] for row in skipped] == ["none"]
+    assert f"have no label column '{ABSENT}'" in skipped[0]["note"]
+    assert "FASHION_PRODUCT_ATTRIBUTES" in skipped[0]["note"]
+    trained = lake.read("attribute_classifiers", PRESENT).to_pandas().set_index("split")
+    assert {"families", "rows"} <= set(trained.index)
+    assert trained.loc["families", "accuracy"] > 0.8
+    assert trained.loc["families", "accuracy_low"] <= trained.loc["families", "accuracy_high"]
+
+
+def test_the_model_is_complete_and_predicts_as_the_asset_does(made: Settings) -> None:
+    stored = Lake(made.lake).read("product_predictions").to_pandas()
+    assert set(stored["attribute"]) == {PRESENT}
+    model = ModelFolder.open(product_model_path(made))
+    assert model.attributes == (PRESENT,)
+    wide = predict_model(model, take_in(made.product_files, model)).set_index("id")
+    same = stored.set_index("id")
+    assert (wide.loc[same.index, PRESENT].to_numpy() == same["label"].to_numpy()).all()
+    np.testing.assert_allclose(
+        wide.loc[same.index, f"{PRESENT}_confidence"].to_numpy(float), same["confidence"], atol=1e-6
+    )
+
+
+def test_pages_split_and_projection_are_made(made: Settings) -> None:
+    assert PRESENT in (made.reports / "product_heads.html").read_text("utf-8")
+    assert (made.reports / "product_eda.html").is_file()
+    lake = Lake(made.lake)
+    split = lake.read("product_split").to_pandas()
+    assert split.groupby("family")["split"].nunique().max() == 1
+    items = lake.read("projected_products").to_pandas()
+    assert len(items) == 11 and set(items["target_category"]) <= {"Dresss", "Shoes", "Bags"}
+    aggregate = lake.read("category_projection").to_pandas().set_index("target_category")["best_match"]
+    assert aggregate.to_dict() == {"Dresss": "dress", "Shoes": "shoe", "Bags": "bag"}
+
+
+def test_a_shop_without_a_card_gets_empty_tables_and_pages(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, product_attributes=PRESENT)
+    settings.product_files.mkdir(parents=True)
+    (settings.product_files / "products.csv").write_text("id,title,category\n", encoding="utf-8")
+    train_cbow([["a", "b"]] * 5, dim=8, epochs=1).save(word_vectors_path(settings))
+    materialise(settings, [products.clean_cards])
+    materialise(settings, [products.product_eda, products.product_split, products.product_embeddings])
+    materialise(settings, [product_models.attribute_classifiers], PRESENT)
+    materialise(settings, [product_models.product_predictions, product_models.product_report])
+    assert Lake(settings.lake).read("product_predictions").num_rows == 0
+    assert "No head has been trained yet" in (settings.reports / "product_heads.html").read_text("utf-8")

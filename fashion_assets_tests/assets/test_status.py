@@ -1,0 +1,215 @@
+"""States of asset partitions by Dagster's own records, and the table of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import socket
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from typer.testing import CliRunner
+
+from fashion_assets.cli import app
+from fashion_assets.cli.status import month_blocks, reason_lines
+from fashion_assets.definitions import build_definitions
+from fashion_assets.defs.partitions import MONTHS
+from fashion_assets.defs.planning import Planner
+from fashion_assets.defs.run_tags import HOST, PID
+from fashion_assets.defs.status import Standing, State, standings
+from fashion_assets.settings import Settings
+from fashion_assets.storage.months import key_of_month
+
+HEADER = "poster_id,post_id,post_title,post_date,post_content,post_fetch_time"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path)
+
+
+@pytest.fixture
+def instance() -> dg.DagsterInstance:
+    return dg.DagsterInstance.ephemeral()
+
+
+def looked_at(
+    settings: Settings, instance: dg.DagsterInstance, months: list[str]
+) -> dict[tuple[str, str | None], Standing]:
+    sources = {f"raw_posts/{key_of_month(month)}": "same" for month in months}
+    graph = build_definitions(settings).resolve_asset_graph()
+    planner = Planner(graph, instance, settings, months, sources, 10)
+    return {(one.asset, one.partition and one.partition[:7]): one for one in standings(planner, instance)}
+
+
+def make(settings: Settings, instance: dg.DagsterInstance, asset: str, month: str, **tags: str) -> None:
+    """A materialisation as a run records it."""
+    versions = {
+        spec.key.to_user_string(): spec.code_version
+        for spec in build_definitions(settings).resolve_all_asset_specs()
+    }
+    tags = {"dagster/code_version": versions[asset] or "", "dagster/data_version": "same", **tags}
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization(asset, partition=key_of_month(month), tags=tags)
+    )
+
+
+def attempt(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, month: str, **tags: str) -> str:
+    """A run that was to make raw_posts of ``month`` and has not."""
+
+    @dg.asset(name="raw_posts", partitions_def=MONTHS)
+    def raw_posts() -> None: ...
+
+    job = dg.Definitions([raw_posts]).resolve_implicit_global_asset_job_def()
+    run = instance.create_run_for_job(
+        job, tags={"dagster/partition": key_of_month(month), **tags}, status=dg.DagsterRunStatus.NOT_STARTED
+    )
+    instance.add_run_tags(run.run_id, tags)
+    if status is dg.DagsterRunStatus.FAILURE:
+        instance.report_run_failed(run)
+    elif status is dg.DagsterRunStatus.CANCELED:
+        instance.report_run_canceled(run)
+    else:
+        instance.handle_new_event(
+            dg.EventLogEntry(
+                error_info=None,
+                level=20,
+                user_message="",
+                run_id=run.run_id,
+                timestamp=1.0,
+                dagster_event=dg.DagsterEvent("PIPELINE_START", run.job_name),
+            )
+        )
+    return run.run_id
+
+
+def test_made_stale_missing_and_open(settings: Settings, instance: dg.DagsterInstance) -> None:
+    make(settings, instance, "raw_posts", "2024-01")
+    make(settings, instance, "cleaned_posts", "2024-01")
+    make(settings, instance, "quarantined_posts", "2024-01")
+    make(settings, instance, "raw_posts", "2024-02", **{"dagster/data_version": "older"})
+    make(settings, instance, "cleaned_posts", "2024-02")
+    make(settings, instance, "quarantined_posts", "2024-02")
+    found = looked_at(settings, instance, ["2024-01", "2024-02", "2024-03"])
+    assert found["raw_posts", "2024-01"].state is State.fresh
+    assert found["cleaned_posts", "2024-01"].state is State.fresh
+    assert found["raw_posts", "2024-02"][3:] == (State.stale, "new input")
+    assert found["cleaned_posts", "2024-02"].state is State.stale, "what it is made of is to be made anew"
+    assert found["raw_posts", "2024-03"].state is State.missing
+    assert found["closed_month", "2024-01"].state is State.open, "closing is a decision"
+    assert found["warehouse", None].state is State.missing and found["warehouse", None].kind == "whole"
+    variants = {one.state for one in found.values() if one.asset == "style_experiments"}
+    assert variants == {State.missing, State.open}, "a plain run makes some variants only"
+    assert not any(asset.startswith("product") for asset, _ in found), "no products were delivered"
+
+
+@pytest.mark.parametrize(
+    ("status", "tags", "state", "told"),
+    [
+        (dg.DagsterRunStatus.FAILURE, {}, State.failed, "failed"),
+        (dg.DagsterRunStatus.CANCELED, {}, State.failed, "was canceled"),
+        (dg.DagsterRunStatus.STARTED, {}, State.running, "run "),
+        (
+            dg.DagsterRunStatus.STARTED,
+            {HOST: socket.gethostname(), PID: str(os.getpid())},
+            State.running,
+            "run ",
+        ),
+        (
+            dg.DagsterRunStatus.STARTED,
+            {HOST: socket.gethostname(), PID: "4194999"},
+            State.failed,
+            "was killed",
+        ),
+    ],
+)
+def test_what_a_run_was_to_make_and_has_not(
+    settings: Settings,
+    instance: dg.DagsterInstance,
+    status: dg.DagsterRunStatus,
+    tags: dict[str, str],
+    state: State,
+    told: str,
+) -> None:
+    run_id = attempt(instance, status, "2024-01", **tags)
+    one = looked_at(settings, instance, ["2024-01", "2024-02"])
+    standing = one["raw_posts", "2024-01"]
+    assert standing.state is state and run_id[:8] in standing.reason and told in standing.reason
+    assert one["raw_posts", "2024-02"].state is State.missing
+    make(settings, instance, "raw_posts", "2024-01")
+    mended = looked_at(settings, instance, ["2024-01", "2024-02"])["raw_posts", "2024-01"]
+    assert mended.state is State.fresh, "made since"
+
+
+def standing(month: str, state: State, asset: str = "raw_posts", reason: str = "") -> Standing:
+    return Standing(asset, key_of_month(month), "month", state, reason)
+
+
+def test_sixty_months_fold_into_whole_years() -> None:
+    months = [f"{year}-{month:02}" for year in range(2020, 2025) for month in range(1, 13)]
+    found = [standing(month, State.stale if month == "2022-03" else State.fresh) for month in months]
+    blocks = [block.plain for block in month_blocks(found, 80)]
+    assert len(blocks) == 2 and all(len(line) <= 80 for block in blocks for line in block.splitlines())
+    years = [line.split() for block in blocks for line in block.splitlines() if line.strip()[:2] == "20"]
+    assert years == [["2020", "2021", "2022", "2023"], ["2024"]]
+    rows = [line for block in blocks for line in block.splitlines() if line.startswith("raw_posts")]
+    assert rows[0].split()[1:] == ["●" * 12, "●" * 12, "●●◐" + "●" * 9, "●" * 12]
+    assert len(list(month_blocks(found, 200))) == 1
+
+
+def test_a_month_that_is_not_there_is_a_blank_in_its_place() -> None:
+    (block,) = month_blocks([standing("2024-03", State.failed), standing("2024-05", State.fresh)], 80)
+    row = block.plain.splitlines()[-1]
+    assert row.removeprefix("raw_posts").split() == ["✗", "●"] and row.index("●") == row.index("✗") + 2
+    assert row.index("✗") == block.plain.index("2024") + 2
+
+
+def test_reasons_are_told_once_and_failures_first() -> None:
+    found = [
+        standing("2024-01", State.stale, reason="new input"),
+        standing("2024-02", State.failed, reason="run 1 failed"),
+        standing("2024-03", State.stale, reason="new input"),
+        standing("2024-04", State.missing, reason="missing"),
+        standing("2024-05", State.fresh),
+    ]
+    assert list(reason_lines(found)) == [
+        "✗ raw_posts 2024-02 failed: run 1 failed",
+        "· raw_posts 2024-04 missing",
+        "◐ raw_posts 2024-01 … 2024-03 (2) stale: new input",
+    ]
+
+
+def test_the_command_on_a_data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing yet, then half a month: exit code 1, as json, csv and table; the runs with their counts."""
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    monkeypatch.setenv("COLUMNS", "100")
+    call = CliRunner()
+    nothing = call.invoke(app, ["status", "--data-dir", str(tmp_path)])
+    assert nothing.exit_code == 1 and "nothing has been run" in str(nothing.exception)
+    assert not list(tmp_path.iterdir()), "looking makes nothing"
+    rows = [f"u{n},p{n},新中式,2024-05-0{n},马面裙 {n},2024-06-01 10:00:00" for n in range(1, 8)]
+    (tmp_path / "incoming").mkdir()
+    (tmp_path / "incoming" / "crawl.csv").write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
+    made = call.invoke(app, ["run", "--data-dir", str(tmp_path), "--select", "raw_posts,cleaned_posts"])
+    assert made.exit_code == 0, made.output
+    found = {}
+    for format in ("json", "csv", "table"):
+        result = call.invoke(app, ["status", "--data-dir", str(tmp_path), "--format", format])
+        assert result.exit_code == 1, result.output
+        found[format] = result.stdout
+    states = {one["asset"]: one["state"] for one in json.loads(found["json"]) if one["kind"] == "month"}
+    assert (states["cleaned_posts"], states["fashion_keywords"]) == ("fresh", "missing")
+    lines = list(csv.DictReader(io.StringIO(found["csv"])))
+    assert [one["asset"] for one in lines] == [one["asset"] for one in json.loads(found["json"])]
+    table = found["table"].splitlines()
+    assert next(line for line in table if line.startswith("cleaned_posts")).endswith("    ●        ")
+    assert any("never made" in line for line in table) and "2024" in table[0]
+    runs = call.invoke(app, ["status", "--data-dir", str(tmp_path), "--runs", "--format", "json"])
+    (run,) = json.loads(runs.stdout)
+    assert runs.exit_code == 0 and (run["by"], run["months"]) == ("command line", ["2024-05"])
+    assert (run["arrived"], run["kept"], run["quarantined"]) == (7, 7, 0)
+    shown = call.invoke(app, ["status", "--data-dir", str(tmp_path), "--runs"])
+    assert shown.exit_code == 0 and run["run_id"][:8] in shown.stdout and "success" in shown.stdout

@@ -1,0 +1,128 @@
+"""Twelve months made one by one, in random order, and all at once with a kill between, end bit-equal."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from fashion_assets.definitions import build_definitions
+from fashion_assets.defs.runner import run_pipeline
+from fashion_assets.settings import Settings
+from fashion_assets.storage.files import write_text_atomic
+from fashion_assets.storage.months import month_range
+from fashion_assets_tests.integration.conftest import Run
+
+pytestmark = pytest.mark.slow
+
+MONTHS = month_range("2024-01", "2024-12")
+SELECT = "+style_profiles,monthly_style_report"
+#: The lightest classifier: what is tried here is the order, not what is learned.
+RECIPE = json.dumps({"heads": ["logistic"]})
+
+
+@pytest.fixture(scope="module")
+def arrived(tmp_path_factory: pytest.TempPathFactory, cli: Run) -> Path:
+    """A data root in which twelve small months wait to be landed."""
+    root = tmp_path_factory.mktemp("arrived")
+    size = ("--months", "12", "--posts-per-month", "16", "--products", "0", "--seed", "3")
+    made = cli("sample", root, *size)
+    assert made.returncode == 0, made.stderr
+    write_text_atomic(root / "author_salt", "0" * 64)
+    write_text_atomic(root / "models" / "tfashion" / "recipe.json", RECIPE)
+    return root
+
+
+def copy_of(arrived: Path, to: Path) -> Settings:
+    shutil.copytree(arrived, to, copy_function=shutil.copy2)
+    return Settings(data_dir=to)
+
+
+def one_by_one(settings: Settings, months: list[str], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Each month by a run of its own, in this order, from a data root where nothing is made yet."""
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    for month in months:
+        run_pipeline(build_definitions(settings), settings, months=month, select=SELECT)
+    return digests(settings.root)
+
+
+def digests(root: Path) -> dict[str, str]:
+    """The digest of every table of a month and of every model; reports carry a time and are only counted."""
+    tables = [path for path in (root / "lake").glob("*/2024-*.parquet") if path.parent.name != "landing"]
+    models = [*(root / "models").glob("*/*.safetensors")]
+    found = {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in tables
+    } | {str(path.relative_to(root)): model_digest(path) for path in models}
+    pages = (root / "reports").glob("2024-*/style_report.html")
+    return found | {str(page.relative_to(root)): "made" for page in pages}
+
+
+def model_digest(path: Path) -> str:
+    """Of all bits of a model's tensors and of its header, whose entries safetensors writes in no fixed order."""
+    from safetensors import safe_open
+
+    total = hashlib.sha256()
+    with safe_open(path, framework="numpy") as model:
+        total.update(json.dumps(model.metadata() or {}, sort_keys=True).encode())
+        for name in sorted(model.keys()):
+            tensor = model.get_tensor(name)
+            total.update(f"{name} {tensor.dtype} {tensor.shape}".encode() + tensor.tobytes())
+    return total.hexdigest()
+
+
+@pytest.fixture(scope="module")
+def sequential(arrived: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    with pytest.MonkeyPatch.context() as patch:
+        settings = copy_of(arrived, tmp_path_factory.mktemp("sequential") / "data")
+        found = one_by_one(settings, MONTHS, patch)
+    for asset in ("style_profiles", "style_clusters", "multimodal_embeddings"):
+        assert len([name for name in found if name.startswith(f"lake/{asset}/")]) == 12, asset
+    assert len([name for name in found if name.startswith("models/style_model/")]) == 12
+    return found
+
+
+@pytest.mark.timeout(1800)
+def test_in_random_order(
+    arrived: Path, sequential: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shuffled = MONTHS.copy()
+    random.Random(2).shuffle(shuffled)
+    settings = copy_of(arrived, tmp_path / "data")
+    assert one_by_one(settings, shuffled, monkeypatch) == sequential
+
+
+@pytest.mark.timeout(1800)
+def test_all_at_once_killed_and_gone_on_with(
+    arrived: Path, sequential: dict[str, str], tmp_path: Path, cli: Run
+) -> None:
+    settings = copy_of(arrived, tmp_path / "data")
+    arguments = ("run", "--data-dir", str(settings.root), "--months", "2024-01:2024-12", "--select", SELECT)
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("FASHION_", "DAGSTER_"))
+    }
+    running = subprocess.Popen(
+        [sys.executable, "-m", "fashion_assets.cli", *arguments],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    reached, tick = settings.root / "lake" / "style_clusters" / "2024-07.parquet", threading.Event()
+    while running.poll() is None and not reached.exists():
+        tick.wait(0.05)
+    running.send_signal(signal.SIGKILL)
+    assert running.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+    assert digests(settings.root) != sequential
+
+    resumed = cli(*arguments)
+    assert resumed.returncode == 0, resumed.stderr
+    assert digests(settings.root) == sequential
+    assert "Nothing new" in cli(*arguments).stdout

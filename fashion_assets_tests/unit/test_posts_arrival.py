@@ -1,0 +1,188 @@
+"""When a file of a delivery is whole: markers, two looks, slices; nothing that is known is read again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from fashion_assets.posts import landing as landing_module
+from fashion_assets.posts import media_landing
+from fashion_assets.posts.completeness import Deliveries
+from fashion_assets.posts.landed import landing_digests, read_ledger, read_media_manifest
+from fashion_assets.posts.landing import LandingResult
+from fashion_assets.posts.settling import look_around
+from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.files import write_bytes_atomic
+from fashion_assets.storage.places import Place, is_remote
+from fashion_assets_tests.unit.test_posts_landing import land, put, record
+
+
+def statuses(result: LandingResult) -> dict[str, str]:
+    return {file.name: file.status for file in result.files}
+
+
+def manifest(folder: Place, *files: Place, **changes: object) -> None:
+    rows = []
+    for path in files:
+        content = path.read_bytes()
+        row = {"name": path.relative_to(folder).as_posix(), "bytes": len(content)}
+        rows.append(row | {"sha256": hashlib.sha256(content).hexdigest()} | changes)
+    write_bytes_atomic(folder / "_manifest.json", json.dumps({"files": rows}).encode())
+
+
+def test_a_file_lands_when_two_looks_find_it_the_same(any_root: Place) -> None:
+    incoming = any_root / "incoming"
+    put(incoming, "a.csv", [record("p1")])
+    write_bytes_atomic(incoming / "media" / "p1" / "1.jpg", b"\xff\xd8\xff1")
+    first = land(any_root, two_looks=True)
+    assert statuses(first) == {"a.csv": "waiting", "media/p1/1.jpg": "waiting"}
+    assert "lands when it is the same at the next look" in (first.files[0].reason or "")
+    put(incoming, "a.csv", [record("p1"), record("p2")])
+    assert statuses(land(any_root, two_looks=True)) == {"a.csv": "waiting"}
+    assert statuses(land(any_root, two_looks=True)) == {"a.csv": "landed"}
+    assert statuses(land(any_root, two_looks=True)) == {"a.csv": "already landed"}
+    assert len(read_media_manifest(any_root / "lake")) == 1
+
+
+def test_a_success_marker_says_it_of_what_is_no_younger(any_root: Place) -> None:
+    incoming = any_root / "incoming"
+    put(incoming, "day/a.csv", [record("p1")])
+    put(incoming, "day/deep/b.csv", [record("p2")])
+    write_bytes_atomic(incoming / "day" / "_SUCCESS", b"")
+    put(incoming, "other/c.csv", [record("p3")])
+    assert statuses(land(any_root, two_looks=True)) == {
+        "day/a.csv": "landed",
+        "day/deep/b.csv": "landed",
+        "other/c.csv": "waiting",
+    }
+
+
+def test_a_success_marker_of_an_earlier_delivery_says_nothing(tmp_path: Path) -> None:
+    incoming = tmp_path / "incoming"
+    marker = put(incoming, "day/_SUCCESS", [record("x")])
+    path = put(incoming, "day/a.csv", [record("p1")])
+    late = path.stat().st_mtime_ns
+    os.utime(marker, ns=(late - 1, late - 1))
+    assert statuses(land(tmp_path, two_looks=True)) == {"day/a.csv": "waiting"}
+    os.utime(marker, ns=(late, late))
+    assert statuses(land(tmp_path, two_looks=True)) == {"day/a.csv": "landed"}
+
+
+def test_a_manifest_says_what_is_whole_and_what_is_missing(any_root: Place) -> None:
+    incoming = any_root / "incoming"
+    a = put(incoming, "day/a.csv", [record("p1")])
+    b = put(incoming, "day/b.csv", [record("p2"), record("p3")])
+    c = put(incoming, "day/c.csv", [record("p4")])
+    manifest(incoming / "day", a, b, c)
+    whole = b.read_bytes()
+    write_bytes_atomic(b, whole[:-30])
+    write_bytes_atomic(c, c.read_bytes().replace(b"p4", b"p5"))
+    (incoming / "day" / "gone.csv").unlink(missing_ok=True)
+    result = land(any_root, two_looks=True)
+    assert statuses(result) == {"day/a.csv": "landed", "day/b.csv": "waiting", "day/c.csv": "waiting"}
+    reasons = {file.name: file.reason or "" for file in result.files}
+    n_bytes = len(whole)
+    assert f"has {n_bytes - 30} of the {n_bytes} bytes that _manifest.json lists" in reasons["day/b.csv"]
+    assert "other content" in reasons["day/c.csv"]
+    write_bytes_atomic(b, whole)
+    assert statuses(land(any_root, two_looks=True))["day/b.csv"] == "landed"
+    # Also without the two looks a file is not read before its manifest says so.
+    c.unlink()
+    result = land(any_root)
+    assert statuses(result)["day/c.csv"] == "waiting"
+    assert "not there yet" in next(file.reason or "" for file in result.files if file.name == "day/c.csv")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{",
+        b"[]",
+        b'{"files": 1}',
+        b'{"files": [{"name": "a"}]}',
+        b'{"files": [{"name": "../a", "bytes": 1}]}',
+    ],
+)
+def test_a_manifest_that_is_not_valid_is_named(tmp_path: Path, content: bytes) -> None:
+    incoming = tmp_path / "incoming"
+    put(incoming, "a.csv", [record("p1")])
+    write_bytes_atomic(incoming / "_manifest.json", content)
+    with pytest.raises(UserError, match=r"_manifest\.json is not valid"):
+        Deliveries.of(look_around(incoming).markers)
+    with pytest.raises(UserError, match=r"_manifest\.json is not valid"):
+        land(tmp_path)
+
+
+def test_many_files_land_in_slices(any_root: Place) -> None:
+    incoming = any_root / "incoming"
+    for number in range(5):
+        put(incoming, f"{number}.csv", [record(f"p{number}")])
+        write_bytes_atomic(incoming / "media" / f"p{number}" / "1.jpg", b"\xff\xd8\xff" + bytes([number]))
+    seen = []
+    while True:
+        result = land(any_root, max_files=2)
+        seen.append(
+            (sum(file.status == "landed" for file in result.files), result.media_added, result.remaining)
+        )
+        if not result.remaining:
+            break
+    assert seen == [(2, 2, 6), (2, 2, 2), (1, 1, 0)]
+    assert len(read_ledger(any_root / "lake")) == 5
+
+
+def test_what_is_known_is_not_read_again(any_root: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    incoming = any_root / "incoming"
+    put(incoming, "a.csv", [record("p1"), record("p2", "05-11")])
+    write_bytes_atomic(incoming / "media" / "p1" / "1.jpg", b"\xff\xd8\xff1")
+    land(any_root)
+    lake = any_root / "lake"
+    digests = landing_digests(lake)
+    with monkeypatch.context() as patch:
+        patch.setattr(landing_module, "file_digest", lambda path: pytest.fail("a file was read again"))
+        patch.setattr(media_landing, "_read", lambda opened: pytest.fail("a picture was read again"))
+        patch.setattr(
+            "fashion_assets.posts.landed._digest_of", lambda *_: pytest.fail("a month was digested again")
+        )
+        assert statuses(land(any_root)) == {"a.csv": "already landed"}
+        assert landing_digests(lake) == digests and len(digests) == 2
+    # What the landing wrote down is what reading gives.
+    (lake / "landing" / "month_digests.parquet").unlink()
+    assert landing_digests(lake) == digests
+    assert land(any_root).touched_months == []
+    assert (lake / "landing" / "month_digests.parquet").exists()
+
+
+def test_a_month_changed_behind_the_landing_is_digested_anew(tmp_path: Path) -> None:
+    put(tmp_path / "incoming", "a.csv", [record("p1")])
+    put(tmp_path / "incoming", "b.csv", [record("p2")])
+    land(tmp_path)
+    lake = tmp_path / "lake"
+    before = landing_digests(lake)
+    next((lake / "landing" / "2024-06").glob("*.parquet")).unlink()
+    assert landing_digests(lake)["2024-06"] != before["2024-06"]
+
+
+@pytest.mark.s3
+def test_local_files_land_in_a_bucket_and_back(s3_root: Place, tmp_path: Path) -> None:
+    from fashion_assets.posts.landing import land_incoming
+    from fashion_assets_tests.unit.test_posts_landing import NOW, SALT
+
+    assert is_remote(s3_root)
+    digests = []
+    for incoming, lake in (
+        (tmp_path / "in", s3_root / "lake"),
+        (s3_root / "in", tmp_path / "lake"),
+        (s3_root / "in", s3_root / "other"),
+    ):
+        put(incoming, "a.csv", [record("p1"), record("p2", "05-11")])
+        write_bytes_atomic(incoming / "media" / "p1" / "1.jpg", b"\xff\xd8\xff1")
+        result = land_incoming(incoming, lake, SALT, now=NOW)
+        assert (result.touched_months, result.media_added) == (["2024-05", "2024-06"], 1)
+        [path] = read_media_manifest(lake)["path"]
+        assert (lake / "media" / path).read_bytes() == b"\xff\xd8\xff1"
+        digests.append(landing_digests(lake))
+    assert digests[0] == digests[1] == digests[2]

@@ -1,0 +1,162 @@
+"""``fashion-assets products``: what a person types, sees and gets."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+from fashion_assets.cli import app
+from fashion_assets.storage.errors import UserError
+from fashion_assets_tests.unit.product_shop_made import write_model_shop
+
+WIDE = {"COLUMNS": "200", "NO_COLOR": "1"}
+
+
+def call(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["products", *map(str, arguments)], env=WIDE)
+
+
+def fault(*arguments: str | Path) -> str:
+    """The sentence of the UserError that the command ends with."""
+    found = call(*arguments)
+    assert isinstance(found.exception, UserError), found.output
+    return str(found.exception)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shop")
+    write_model_shop(folder, products=60)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "m"
+    done = call("train", shop, "--labels", "kind,colour", "--kinds", "logistic", "--model-dir", folder)
+    assert done.exit_code == 0, done.output
+    assert "2 right" in done.output and "kind" in done.output and "Next: fashion-assets" in done.output
+    assert (folder / "report.html").is_file()
+    return folder
+
+
+def test_predictions_hold_every_product_once_and_are_judged(shop: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "made" / "preds.csv"
+    done = call("predict", shop, "--model-dir", model, "--out", out)
+    assert done.exit_code == 0, done.output
+    table = pd.read_csv(out, dtype={"id": str})
+    names = [f"{name}{end}" for name in ("kind", "colour") for end in ("", "_confidence", "_abstained")]
+    assert table.columns.tolist() == ["id", *names, "inputs"]
+    cards = pd.read_csv(shop / "cards.csv", dtype=str)
+    assert sorted(table["id"]) == sorted(set(cards["id"]))
+    assert table["kind"].notna().all()
+    assert table.set_index("id").loc[["p-text", "p-image"], "inputs"].tolist() == ["text", "image"]
+    refused = pd.read_csv(out.with_name("preds.refused.csv"))
+    assert refused["id"].tolist() == ["p1"]
+    assert "61 products (59 from image+text, 1 from image, 1 from text)" in done.output
+    assert "60 of these 61 products were trained on" in done.output
+    judged = call("evaluate", out, shop / "cards.csv", "--json", tmp_path / "figures.json", "--per-class")
+    assert judged.exit_code == 0, judged.output
+    assert "61 products judged" in judged.output and "All 2 right" in judged.output
+    assert "1 ids stand more than once (p1)" in judged.output
+    figures = json.loads((tmp_path / "figures.json").read_text("utf-8"))
+    right = (table["kind"].to_numpy() == cards.drop_duplicates("id")["kind"].to_numpy()).mean()
+    assert figures["labels"]["kind"]["metrics"]["accuracy"] == pytest.approx(right)
+    assert len(figures["labels"]["kind"]["confusion"]["labels"]) == 3
+
+
+def test_a_zip_is_read_as_the_folder_is(shop: Path, model: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "shop.zip", "w") as archive:
+        for path in sorted(shop.rglob("*")):
+            if path.is_file():
+                archive.write(path, path.relative_to(shop))
+    for source, name in ((shop, "folder.csv"), (tmp_path / "shop.zip", "zip.csv")):
+        assert call("predict", source, "--model-dir", model, "--out", tmp_path / name).exit_code == 0
+    assert (tmp_path / "folder.csv").read_text("utf-8") == (tmp_path / "zip.csv").read_text("utf-8")
+
+
+def test_cards_alone_are_predicted_from_their_texts(shop: Path, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "cards.csv").write_bytes((shop / "cards.csv").read_bytes())
+    done = call("predict", tmp_path, "--model-dir", model, "--out", tmp_path / "preds.csv")
+    assert done.exit_code == 0, done.output
+    table = pd.read_csv(tmp_path / "preds.csv", dtype=str)
+    assert set(table["inputs"]) == {"text"}
+    truth = pd.read_csv(shop / "cards.csv", dtype=str).drop_duplicates("id").set_index("id")["kind"]
+    assert (table.set_index("id")["kind"] == truth.loc[table["id"]]).mean() > 0.8
+
+
+def test_products_are_projected_onto_names(shop: Path, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("Dresses\nShoes\nHandbags\n", encoding="utf-8")
+    out = tmp_path / "projected.csv"
+    command = ("project", shop, "--categories", tmp_path / "names.txt", "--model-dir", model, "--out", out)
+    done = call(*command, "--label", "kind", "--top-k", "2", "--text-weight", "2")
+    assert done.exit_code == 0, done.output
+    table = pd.read_csv(out, dtype={"id": str})
+    assert table.columns.tolist()[:5] == ["id", "target_category", "divergence", "runner_up", "margin"]
+    assert table["explanation"].str.startswith("carried by ").all()
+    assert "61 products onto 3 categories over 3 labels of kind" in done.output
+    assert "has no head of 'season'" in fault(*command, "--label", "season")
+
+
+def test_a_page_on_the_products_is_made_without_a_model(shop: Path, tmp_path: Path) -> None:
+    done = call("explore", shop, "--out", tmp_path / "page.html")
+    assert done.exit_code == 0, done.output
+    assert "62 cards arrived" in done.output
+    assert (tmp_path / "page.html").read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_mistakes_are_sentences(shop: Path, model: Path, tmp_path: Path) -> None:
+    assert "the label column seasn is in no card file" in fault(
+        "train", shop, "--labels", "kind,seasn", "--model-dir", tmp_path / "m"
+    )
+    assert "there is no kind of head oracle" in fault(
+        "train", shop, "--labels", "kind", "--kinds", "oracle", "--model-dir", tmp_path / "m"
+    ).replace("'", "")
+    assert "there is no encoder 'local:nothing'" in fault(
+        "train", shop, "--labels", "kind", "--image-encoder", "local:nothing", "--model-dir", tmp_path / "m"
+    )
+    assert "--labels names nothing" in fault("train", shop, "--labels", " , ", "--model-dir", tmp_path / "m")
+    assert "is a folder; give --out the path of a file" in fault(
+        "predict", shop, "--model-dir", model, "--out", tmp_path
+    )
+    assert "holds no product model" in fault(
+        "predict", shop, "--model-dir", tmp_path / "none", "--out", tmp_path / "preds.csv"
+    )
+    assert "give --model-dir a folder" in fault(
+        "predict", shop, "--model-dir", model / "model.json", "--out", tmp_path / "preds.csv"
+    )
+    assert "there is no file" in fault("evaluate", tmp_path / "none.csv", shop / "cards.csv")
+    assert "is not a folder or a zip" in fault(
+        "predict", tmp_path / "none", "--model-dir", model, "--out", tmp_path / "preds.csv"
+    )
+    assert "nothing can be tuned" in fault(
+        "finetune", shop, "--labels", "kind", "--model-dir", tmp_path / "m"
+    )
+
+
+def test_in_a_process_of_its_own_a_mistake_is_one_line_and_code_one(model: Path, tmp_path: Path) -> None:
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("FASHION_", "DAGSTER_"))
+    }
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "fashion_assets.cli", "products", "predict", str(tmp_path / "none")),
+            *("--model-dir", str(model), "--out", str(tmp_path / "preds.csv")),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**kept, **WIDE},
+    )
+    assert done.returncode == 1
+    sentence = done.stderr.strip().splitlines()[-1]
+    assert sentence.startswith("fashion-assets: ") and "is not a folder or a zip" in sentence
+    assert "Traceback" not in done.stderr

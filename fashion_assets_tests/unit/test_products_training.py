@@ -1,0 +1,133 @@
+"""Training of one head: kinds chosen on validation, judged on test, fitted on all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fashion_assets.products.features import ProductFeatures
+from fashion_assets.products.heads import HeadConfig
+from fashion_assets.products.training import TrainedHead, train_attribute
+from fashion_assets.storage.errors import UserError
+from fashion_assets_tests.unit.products_made import made_products, made_split
+
+N = 360
+
+
+@pytest.fixture(scope="module")
+def made() -> tuple[pd.DataFrame, ProductFeatures]:
+    return made_products(N)
+
+
+@pytest.fixture(scope="module")
+def trained(made: tuple[pd.DataFrame, ProductFeatures]) -> TrainedHead:
+    config = HeadConfig(kinds=("kernel", "lda"))
+    return train_attribute("season", *made, made_split(N), config=config)
+
+
+def test_the_kind_of_the_best_validation_macro_f1_is_taken(trained: TrainedHead) -> None:
+    table = trained.candidates
+    assert table["kind"].tolist() == ["kernel", "lda"] and table["chosen"].sum() == 1
+    best = table.sort_values("macro_f1", ascending=False, kind="stable").iloc[0]
+    assert trained.kind == trained.head.kind == table.loc[table["chosen"], "kind"].item() == best["kind"]
+
+
+def test_figures_are_of_test_products_and_the_head_knows_all(
+    trained: TrainedHead, made: tuple[pd.DataFrame, ProductFeatures]
+) -> None:
+    tested = [f"p{row}" for row in np.flatnonzero(made_split(N) == "test")]
+    assert trained.test["id"].tolist() == tested and trained.metrics is not None
+    assert trained.metrics.accuracy.value == pytest.approx(
+        (trained.test["truth"] == trained.test["predicted"]).mean()
+    )
+    assert trained.metrics.accuracy.value > 0.8 and trained.n_train == N
+    assert trained.splits["split"].tolist() == ["rows", "families"]
+    assert trained.test_probabilities.shape == (len(tested), 2)
+    assert [f"p{row}" for row in trained.test_rows] == tested
+    assert (
+        trained.calibration_before["count"].sum() == trained.calibration_after["count"].sum() == len(tested)
+    )
+    assert (trained.head.predict(made[1]) == made[0]["label_season"].to_numpy()).mean() > 0.9
+
+
+def test_the_learning_curve_of_the_kernel_machine_rises(made: tuple[pd.DataFrame, ProductFeatures]) -> None:
+    curve = train_attribute(
+        "season", *made, made_split(N), config=HeadConfig(kinds=("kernel",))
+    ).learning_curve
+    assert curve["n_train"].is_monotonic_increasing and curve["n_train"].iloc[-1] == 216
+    assert curve["macro_f1"].iloc[-1] > curve["macro_f1"].iloc[0]
+
+
+def test_test_labels_change_nothing_but_the_final_fit(made: tuple[pd.DataFrame, ProductFeatures]) -> None:
+    products, features = made
+    split = made_split(N)
+    config = HeadConfig(kinds=("kernel",))
+    plain = train_attribute("season", products, features, split, config=config)
+    turned = products.copy()
+    turned.loc[split == "test", "label_season"] = "Winter"
+    other = train_attribute("season", turned, features, split, config=config)
+    assert plain.test_probabilities == pytest.approx(other.test_probabilities, abs=1e-6)
+    assert plain.head.temperature_.value == pytest.approx(other.head.temperature_.value, rel=1e-6)
+
+
+def test_work_that_needs_no_labels_is_shared_between_attributes(
+    made: tuple[pd.DataFrame, ProductFeatures],
+) -> None:
+    products, features = made[0], ProductFeatures(made[1].vectors, made[1].titles, made[1].texts)
+    config = HeadConfig(kinds=("kernel",))
+    train_attribute("season", products, features, made_split(N), config=config)
+    before = {key: id(value) for key, value in features.shared.items()}
+    found = train_attribute("kind", products, features, made_split(N), config=config)
+    assert before and {key: id(value) for key, value in features.shared.items()} == before
+    alone = train_attribute("kind", *made_products(N), made_split(N), config=config)
+    assert found.test_probabilities == pytest.approx(alone.test_probabilities, abs=1e-6)
+
+
+def test_search_and_resampling_are_reported(made: tuple[pd.DataFrame, ProductFeatures]) -> None:
+    config = HeadConfig(kinds=("lda", "logistic"), n_trials=3, resampling="auto")
+    found = train_attribute("season", *made, made_split(N), config=config)
+    assert found.search.groupby("kind")["trial"].max().to_dict() == {"lda": 3, "logistic": 3}
+    assert set(found.imbalance["kind"]) == {"lda", "logistic"}
+    assert found.imbalance.groupby("kind")["chosen"].sum().to_dict() == {"lda": 1, "logistic": 1}
+    assert found.head.params
+
+
+def test_one_class_is_a_constant_head_that_says_so(made: tuple[pd.DataFrame, ProductFeatures]) -> None:
+    products = made[0].assign(label_shop="Alba")
+    found = train_attribute("shop", products, made[1], made_split(N))
+    assert "nothing was learnt" in found.head.note_ and set(found.test["predicted"]) == {"Alba"}
+    assert found.head.decide(made[1])[1].tolist() == [1.0] * N
+
+
+def test_a_class_that_only_test_products_have_is_wrong_and_counted(
+    made: tuple[pd.DataFrame, ProductFeatures],
+) -> None:
+    products = made[0].copy()
+    rare = np.flatnonzero(made_split(N) == "test")[:3]
+    products.loc[rare, "label_kind"] = "hat"
+    for kinds in (("kernel",), ("logistic",)):
+        found = train_attribute("kind", products, made[1], made_split(N), config=HeadConfig(kinds=kinds))
+        assert found.metrics is not None
+        row = found.metrics.per_class.set_index("label").loc["hat"]
+        assert row["support"] == 3 and row["recall"] == 0 and "hat" in found.head.classes_
+
+
+def test_without_validation_products_the_first_kind_is_taken_and_said(
+    made: tuple[pd.DataFrame, ProductFeatures],
+) -> None:
+    split = np.where(made_split(N) == "test", "test", "train").astype(object)
+    found = train_attribute("season", *made, split)
+    assert found.kind == "kernel" and "too few to choose" in found.head.note_
+    none = train_attribute("season", *made, np.full(N, "train", dtype=object))
+    assert none.metrics is None and none.test.empty
+
+
+def test_misuse_gets_a_sentence(made: tuple[pd.DataFrame, ProductFeatures]) -> None:
+    products, features = made
+    with pytest.raises(UserError, match=r"no label column 'colour'; they have kind, season"):
+        train_attribute("colour", products, features, made_split(N))
+    with pytest.raises(UserError, match="360 products, 360 features and 2 rows of the split"):
+        train_attribute("kind", products, features, made_split(2))
+    with pytest.raises(UserError, match="is empty for all 360 products"):
+        train_attribute("blank", products.assign(label_blank=None), features, made_split(N))

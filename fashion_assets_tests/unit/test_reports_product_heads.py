@@ -1,0 +1,80 @@
+"""The page of attribute heads: figures, charts, published figures, and nothing unescaped."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fashion_assets.products.evaluation import evaluate_attribute
+from fashion_assets.products.head_record import HeadRecord, metrics_of, rows_of
+from fashion_assets.products.reliability import reliability
+from fashion_assets.reports.product_head_charts import confusion_svg, curves_svg, reliability_svg
+from fashion_assets.reports.product_heads import PUBLISHED, render_heads, write_heads_report
+from fashion_assets.storage.errors import UserError
+
+NOW = datetime(2024, 5, 1, 12, 0)
+
+
+def record(attribute: str = "season") -> HeadRecord:
+    rng = np.random.default_rng(0)
+    truth = rng.choice(["Summer", "Winter", "<b>Fall</b>"], 200)
+    guess = np.where(rng.random(200) < 0.8, truth, "Summer")
+    table = reliability(rng.uniform(0.4, 1, 200), truth == guess)
+    return HeadRecord(
+        attribute,
+        "digest",
+        "kernel",
+        ["Summer", "Winter", "<b>Fall</b>"],
+        note="a note & a half",
+        **metrics_of(evaluate_attribute(truth, guess, attribute=attribute)),
+        splits=[{"split": "families", "n_train": 100, "n_test": 200, "accuracy": 0.8}],
+        candidates=[{"kind": "kernel", "macro_f1": 0.81, "chosen": True}],
+        imbalance=[{"kind": "none", "macro_f1": 0.8, "chosen": False}],
+        learning_curve=[{"n_train": 50, "macro_f1": 0.5}, {"n_train": 100, "macro_f1": 0.8}],
+        search=[{"trial": 0, "value": 0.7, "best": 0.7}, {"trial": 1, "value": 0.8, "best": 0.8}],
+        calibration_before=rows_of(table),
+        calibration_after=rows_of(table),
+    )
+
+
+def test_the_page_holds_figures_charts_and_published_figures_with_the_note() -> None:
+    page = render_heads([record()], NOW, {"value": 0.66, "low": 0.6, "high": 0.7, "n": 150})
+    assert page.count("<svg") == 5  # confusion, bars, calibration, learning curve, search
+    assert "<b>Fall</b>" not in page and "&lt;b&gt;Fall&lt;/b&gt;" in page
+    assert "0.660 (0.600–0.700)" in page and "0.622" in page  # all right; season as published
+    assert "are not of the same data and cannot be compared" in page
+    assert f"isadult {PUBLISHED['isadult']:.3f}" in page  # published for what we do not have
+    assert "a note &amp; a half" in page and "<script" not in page
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_a_page_without_heads_says_so(tmp_path: Path) -> None:
+    assert "No head has been trained yet" in render_heads([], NOW)
+    with pytest.raises(UserError, match="has no figures to show"):
+        write_heads_report(tmp_path)
+
+
+def test_a_head_without_test_products_has_no_charts() -> None:
+    page = render_heads([HeadRecord("rare", "digest", "logistic", ["a", "b"])], NOW)
+    assert "rare" in page and "<svg" not in page
+
+
+def test_small_classes_are_one_row_of_the_confusion_matrix() -> None:
+    labels = [f"class {n:02d}" for n in range(60)]
+    counts = (np.eye(60, dtype=int) * np.arange(60, 0, -1)).tolist()
+    counts[0][59] = 2
+    drawn = confusion_svg(labels, counts)
+    assert "20 other classes" in drawn
+    assert "class 00 → 20 other classes: 2 of 62 (3.2%)" in drawn
+    assert confusion_svg([], []).count("No test product") == 2
+
+
+def test_unknown_values_are_gaps_and_nothing_is_a_sentence() -> None:
+    rows = [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": None}, {"epoch": 3, "loss": 0.25}]
+    drawn = curves_svg(rows, "epoch", {"loss": "loss", "other": "other"}, "Training")
+    assert "loss at 1: 0.5000" in drawn and "loss at 2" not in drawn and "other" not in drawn
+    assert "Nothing was recorded." in curves_svg([], "epoch", {"loss": "loss"}, "Training")
+    assert "No calibration was measured." in reliability_svg([], [])
