@@ -13,12 +13,8 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-from fashion_assets.defs.checks.embeddings import EMBEDDING_CHECKS
+from fashion_assets.defs.checks import all_checks
 from fashion_assets.defs.checks.factory import Look
-from fashion_assets.defs.checks.keywords import KEYWORD_CHECKS
-from fashion_assets.defs.checks.posts import POST_CHECKS
-from fashion_assets.defs.checks.styles import STYLE_CHECKS
-from fashion_assets.defs.checks.tables import table_checks
 from fashion_assets.defs.resources import Encoders
 from fashion_assets.settings import Settings
 from fashion_assets.storage.lake import Lake
@@ -32,7 +28,7 @@ def main() -> None:
     seconds: dict[str, float] = defaultdict(float)
     looks: dict[str, int] = defaultdict(int)
     fired = 0
-    for check in (*table_checks(), *POST_CHECKS, *KEYWORD_CHECKS, *EMBEDDING_CHECKS, *STYLE_CHECKS):
+    for check in all_checks():
         # Models of styles are no tables; they are there where posts were assigned by them.
         stored = lake.partitions("style_clusters" if check.asset == "style_model" else check.asset)
         for partition in sorted(stored):

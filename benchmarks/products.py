@@ -162,7 +162,7 @@ def heads(
             f"{random['accuracy']:.3f} / {random['macro_f1_frequent']:.3f}"
         )
     if name == "pictures" and all(large[table["row"]].any() for table in tested.values()):
-        seen = {one: table[large[table["row"]]] for one, table in tested.items()}
+        seen = {one: table[large[table["row"]]].reset_index(drop=True) for one, table in tested.items()}
         print_table("pictures, the larger ones alone", seen, products, attributes)
     if len(attributes) > 1:
         together = fit_together(trained, products, split)

@@ -11,6 +11,7 @@ from fashion_assets.defs import (
     keywords,
     media,
     posts,
+    product_finetuning,
     product_models,
     products,
     reports,
@@ -22,7 +23,6 @@ from fashion_assets.defs.automation import follow_upstream
 from fashion_assets.defs.checks import build_checks
 from fashion_assets.defs.executors import executor_of
 from fashion_assets.defs.faults import JudgedIOManager
-from fashion_assets.defs.freshness import latest_closed_month, nothing_came_after_closing
 from fashion_assets.defs.io_managers import LakeIOManager, table_schema
 from fashion_assets.defs.jobs import JOBS
 from fashion_assets.defs.partitions import MONTHS
@@ -49,6 +49,7 @@ _NOT_AUTOMATED = frozenset(
         "quarantined_products",
         "category_projection",
         "projected_products",
+        "product_finetuning",
     }
 )
 
@@ -62,6 +63,7 @@ _MODULES = [
     trends,
     products,
     product_models,
+    product_finetuning,
     reports,
     closing,
     warehouse,
@@ -100,11 +102,7 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
 
     return dg.Definitions(
         assets=dg.map_asset_specs(complete, loaded),
-        asset_checks=[
-            *build_checks(lambda asset: specs[asset].partitions_def),
-            nothing_came_after_closing,
-            latest_closed_month,
-        ],
+        asset_checks=build_checks(lambda asset: specs[asset].partitions_def),
         jobs=list(JOBS),
         schedules=list(SCHEDULES),
         sensors=[incoming_sensor, follow_upstream_sensor, run_summaries_sensor],

@@ -181,18 +181,24 @@ def _row(name: str, cells: list[str], states: list[str]) -> Text:
     return text
 
 
+#: Stands in a reason for the partition that it is about.
+_PLACE = "\0"
+
+
 def reason_lines(found: list[Standing]) -> Iterator[str]:
     """A line for each asset and reason, failures first, with the first and last partition that it holds for."""
     order = ("failed", "missing", "stale", "running")
     reasons: dict[tuple[str, str, str], list[str]] = {}
     for one in found:
         if one.state in order:
-            where = str(one.partition or "")
-            shown = where[:7] if one.kind == "month" else where
-            reasons.setdefault((str(one.state), one.asset, one.reason), []).append(shown)
+            partition = str(one.partition or "")
+            shown = partition[:7] if one.kind == "month" else partition
+            # A reason that names its own month (a file that is gone) is one reason of all months.
+            reason = one.reason.replace(shown, _PLACE) if shown else one.reason
+            reasons.setdefault((str(one.state), one.asset, reason), []).append(shown)
     for (state, asset, reason), where in sorted(reasons.items(), key=lambda item: order.index(item[0][0])):
         span = where[0] if len(where) == 1 else f"{where[0]} … {where[-1]} ({len(where)})"
-        told = "" if reason == state else f": {reason}"
+        told = "" if reason == state else f": {reason.replace(_PLACE, where[0] if len(where) == 1 else '…')}"
         yield f"{MARKS[state]} {asset} {span}".rstrip() + f" {state}{told}"
 
 

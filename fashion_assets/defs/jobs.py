@@ -10,7 +10,6 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from fashion_assets.defs.freshness import latest_closed_month
 from fashion_assets.defs.partitions import MONTHS
 from fashion_assets.defs.run_tags import IN_ORDER
 from fashion_assets.storage.months import month_of_key
@@ -110,7 +109,7 @@ publication_job = dg.define_asset_job(
 
 freshness_job = dg.define_asset_job(
     "freshness",
-    selection=dg.AssetSelection.checks(latest_closed_month),
+    selection=dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey("warehouse"), "latest_closed_month")),
     description="Whether the latest month that is due is closed and reported.",
 )
 

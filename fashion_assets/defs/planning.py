@@ -21,6 +21,7 @@ from fashion_assets.defs.partitions import MONTHS, REPORT_MONTHS
 from fashion_assets.defs.records import Record, newest_records
 from fashion_assets.defs.resources import style_model_path, tfashion_path, word_vectors_path
 from fashion_assets.defs.stored_files import is_as_stored
+from fashion_assets.defs.training_posts import MAX_POSTS
 from fashion_assets.settings import Settings
 from fashion_assets.storage.lake import Lake
 from fashion_assets.storage.months import key_of_month, month_of_key, shift_month
@@ -41,11 +42,12 @@ PINNED: Mapping[str, frozenset[str]] = {
 #: them makes it stale. The report charts the shares of the year before it.
 LOOKS_BACK: Mapping[tuple[str, str], int] = {("monthly_style_report", "style_profiles"): REPORT_MONTHS - 1}
 
-#: Closing a month is a decision: it is planned where it is asked for by its name, and by no reach or plain run.
-DECISIONS = frozenset({"closed_month"})
+#: Closing a month is a decision, and so is tuning a network: planned where asked for by name, by no reach or plain run.
+DECISIONS = frozenset({"closed_month", "product_finetuning"})
 
 #: What is learned from the posts is learned anew once the corpus has grown by this factor: below it the vocabulary
-#: that a retraining would add is covered by the character n-grams.
+#: that a retraining would add is covered by the character n-grams. What was learned from as many posts as are ever
+#: learned from (``MAX_POSTS``) stays: a month must not make all months before it anew.
 CORPUS_GROWTH = 2.0
 GROWS_WITH_CORPUS = frozenset({"word_vectors", "keyword_training_words"})
 
@@ -197,6 +199,8 @@ class Planner:
 
     def _growth(self, record: Record) -> str | None:
         trained_on = int(record.metadata.get("landed_posts", 0))
+        if trained_on >= MAX_POSTS:  # more of them would not be learned from
+            return None
         grown = self._landed_posts > trained_on and self._landed_posts >= CORPUS_GROWTH * trained_on
         return "the corpus has doubled" if grown else None
 
@@ -263,7 +267,9 @@ class Planner:
                     continue
                 if usual is not None and partition not in usual:
                     continue
-                together = [Node(sibling, partition) for sibling in self._together[asset]]
+                # Itself first: each is looked at once, also where a sibling's reason would do.
+                siblings = [name for name in self._together[asset] if name != asset]
+                together = [Node(name, partition) for name in (asset, *siblings)]
                 if (force and asked) or any(
                     self.reason(node) or self._follows(node, planned) for node in together
                 ):

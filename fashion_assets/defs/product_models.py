@@ -58,41 +58,26 @@ def attribute_classifiers(
     """One head per attribute, judged on product families that it has not seen; the random split stands beside it."""
     from fashion_assets.products.features import product_features
     from fashion_assets.products.model_folder import head_folder
-    from fashion_assets.products.model_training import train_or_reuse
+    from fashion_assets.products.model_training import nothing_labelled, train_or_reuse
     from fashion_assets.products.vectors import ProductVectors
 
     attribute, root = context.partition_key, product_model_path(settings)
-    try:
-        _require_labels(attribute, products)
-        features = product_features(products, ProductVectors.from_table(product_embeddings))
-        split = product_split.set_index("id")["split"].reindex(products["id"].astype(str))
-        record, _ = train_or_reuse(
-            root, attribute, products, features, split.to_numpy(dtype=object), head_config(settings)
-        )
-    except UserError as fault:
+    missing = nothing_labelled(attribute, products)
+    if missing:
         # A configured attribute that these cards do not have must not stop what the others have.
-        context.log.warning("%s is skipped: %s", attribute, fault)
+        context.log.warning("%s is skipped: %s", attribute, missing)
         shutil.rmtree(head_folder(root, attribute), ignore_errors=True)
-        skipped = pd.DataFrame([{"attribute": attribute, "split": "none", "note": str(fault)}])
-        return dg.MaterializeResult(value=_figures_table(skipped), metadata={"skipped": str(fault)})
+        skipped = pd.DataFrame([{"attribute": attribute, "split": "none", "note": missing}])
+        return dg.MaterializeResult(value=_figures_table(skipped), metadata={"skipped": missing})
+    features = product_features(products, ProductVectors.from_table(product_embeddings))
+    split = product_split.set_index("id")["split"].reindex(products["id"].astype(str))
+    record, _ = train_or_reuse(
+        root, attribute, products, features, split.to_numpy(dtype=object), head_config(settings)
+    )
     return dg.MaterializeResult(
         value=_figures_table(_figure_rows(record)),
         metadata={**_figures(record), "path": dg.MetadataValue.path(head_folder(root, attribute))},
     )
-
-
-def _require_labels(attribute: str, products: pd.DataFrame) -> None:
-    from fashion_assets.products.cards import label_column, label_columns_of
-
-    column = label_column(attribute)
-    names = [name.removeprefix("label_") for name in label_columns_of(products)]
-    if column not in products.columns:
-        raise UserError(
-            f"the product cards have no label column {attribute!r}; they have {', '.join(names) or 'none'}. Name those "
-            "to learn in FASHION_PRODUCT_ATTRIBUTES"
-        )
-    if not products[column].notna().any():
-        raise UserError(f"no product card has a value in the label column {attribute!r}")
 
 
 def _figure_rows(record: "HeadRecord") -> pd.DataFrame:
@@ -200,9 +185,9 @@ def _seal(
     write_products(root, products, split)
     records = {name: HeadRecord.load(head_folder(root, name)) for name in attributes}
     parts = split.set_index("id").reindex(products["id"].astype(str)).reset_index()
-    share, counted = join_heads(root, attributes, products, parts, seed=settings.random_seed)
+    joint = join_heads(root, attributes, products, parts, seed=settings.random_seed)
     entries = _encoder_entries(settings, encoders)
-    finish_model(root, records, entries, model_id, len(products), settings.random_seed, share, counted)
+    finish_model(root, records, entries, model_id, len(products), settings.random_seed, joint)
 
 
 def _encoder_entries(settings: Settings, encoders: Encoders) -> list["EncoderEntry"]:

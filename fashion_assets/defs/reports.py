@@ -142,28 +142,38 @@ def style_atlas(
     from fashion_assets.reports.atlas import atlas_points, render_style_atlas
     from fashion_assets.reports.atlas_pictures import chosen_posts, picture_sheets, posts_with_pictures
     from fashion_assets.reports.style_map import style_map_png
+    from fashion_assets.storage.row_picks import picked_rows, places_by_month
     from fashion_assets.styles.atlas_positions import map_positions, sample_rows
 
     started = time.perf_counter()
     months = lake.months("style_clusters")
-    table = pa.concat_tables(lake.lake.read_months("multimodal_embeddings", months).values())
-    rows = sample_rows(table.num_rows, settings.random_seed)
-    positions = map_positions(np.asarray(vectors_of(table))[rows], settings.random_seed)
+    counts = {month: lake.lake.row_count("multimodal_embeddings", month) for month in months}
+    n_posts = sum(counts.values())
+    # The posts that are shown are drawn first, and nothing of the others is read but which model made their vectors.
+    drawn = places_by_month(counts, sample_rows(n_posts, settings.random_seed))
+    table = pa.concat_tables(
+        picked_rows(lake.lake, "multimodal_embeddings", month, rows, ["post_id", "vector"])
+        for month, rows in drawn
+    )
+    shown = table["post_id"].to_pylist()
     points = atlas_points(
-        [table["post_id"][int(row)].as_py() for row in rows],
-        positions,
-        lake.frames("style_clusters", months),
+        shown,
+        map_positions(np.asarray(vectors_of(table)), settings.random_seed),
+        lake.frames_of_posts("style_clusters", months, shown, ["post_id", "month", "style_id"]),
         lake.frames("style_profiles", months),
-        lake.frames("cleaned_posts", months),
-        lake.frames("fashion_keywords", months),
+        lake.frames_of_posts("cleaned_posts", months, shown, ["post_id", "title", "body"]),
+        lake.frames_of_posts("fashion_keywords", months, shown, ["post_id", "keywords"]),
     )
-    garments = lake.frames("garment_images", months)
-    paths = posts_with_pictures(
-        points, garments, path_column="garment_path" if settings.blank_faces else "crop_path"
+    path_column = "garment_path" if settings.blank_faces else "crop_path"
+    garments = lake.frames_of_posts(
+        "garment_images", months, shown, ["post_id", "image_id", "kept", path_column]
     )
+    paths = posts_with_pictures(points, garments, path_column=path_column)
     pictures = picture_sheets(chosen_posts(points, paths, settings.random_seed), paths, settings.crops)
     page = render_style_atlas(
-        points, pictures=pictures, sources=_sources(table, len(points), datetime.now(PLATFORM_ZONE))
+        points,
+        pictures=pictures,
+        sources=_sources(_models(lake, months), n_posts, len(points), datetime.now(PLATFORM_ZONE)),
     )
     path = settings.reports / "style_atlas.html"
     write_text_atomic(path, page)
@@ -174,7 +184,7 @@ def style_atlas(
             "atlas": dg.MetadataValue.path(path),
             "dagster/row_count": len(points),
             "posts_shown": len(points),
-            "posts_in_all": table.num_rows,
+            "posts_in_all": n_posts,
             "posts_with_picture": pictures.n_with_picture,
             "pictures_shown": len(pictures.tile_of),
             "page_bytes": len(page.encode()),
@@ -184,12 +194,17 @@ def style_atlas(
     )
 
 
-def _sources(embeddings: pa.Table, n_shown: int, made: datetime) -> list[str]:
+def _models(lake: LakeReader, months: list[str]) -> str:
+    """The encoders that made the vectors of ``months``."""
+    columns = [lake.lake.read("multimodal_embeddings", month, ["model_id"])["model_id"] for month in months]
+    return ", ".join(sorted({str(model) for column in columns for model in column.unique().to_pylist()}))
+
+
+def _sources(models: str, n_posts: int, n_shown: int, made: datetime) -> list[str]:
     """What the map was made of, and what it leaves out."""
-    models = ", ".join(sorted(embeddings["model_id"].unique().to_pylist()))
-    sample = "" if n_shown == embeddings.num_rows else ", an even sample"
+    sample = "" if n_shown == n_posts else ", an even sample"
     return [
-        f"{n_shown:,} of {embeddings.num_rows:,} embedded posts{sample}; vectors by {models}; "
+        f"{n_shown:,} of {n_posts:,} embedded posts{sample}; vectors by {models}; "
         f"places by UMAP on cosine distance.",
         f"Made {made:%Y-%m-%d %H:%M} {made.tzname()}.",
     ]

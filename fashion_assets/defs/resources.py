@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,15 @@ class LakeReader:
 
         tables = self.lake.read_months(asset, months)
         return to_frame(pa.concat_tables(tables.values(), promote_options="default"))
+
+    def frames_of_posts(
+        self, asset: str, months: list[str], posts: Collection[str], columns: list[str]
+    ) -> pd.DataFrame:
+        """The rows of ``posts`` over the months' tables, in their order; of the others nothing is held."""
+        from fashion_assets.defs.io_managers import to_frame
+        from fashion_assets.storage.row_picks import rows_of_posts
+
+        return to_frame(rows_of_posts(self.lake, asset, months, posts, columns))
 
 
 class Encoders:

@@ -83,7 +83,7 @@ def summary_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> dict[str, 
     checks = [
         event.asset_check_evaluation_data
         for event in events
-        if event.event_type_value == "ASSET_CHECK_EVALUATION"
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
     ]
     began = record.start_time or record.create_timestamp.timestamp()
     ended = _ended(record)
@@ -110,7 +110,7 @@ def summary_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> dict[str, 
         "steps": {
             str(event.step_key): round(event.step_success_data.duration_ms / 1000, 3)
             for event in events
-            if event.event_type_value == "STEP_SUCCESS"
+            if event.event_type == dg.DagsterEventType.STEP_SUCCESS
         },
         "failed_steps": [str(event.step_key) for event in failures],
         "failed_checks": [check.check_name for check in checks if not check.passed],
@@ -124,7 +124,7 @@ def _ended(record: dg.RunRecord) -> float:
 
 def _made(event: dg.DagsterEvent) -> dict[str, Any]:
     stored = event.step_materialization_data.materialization
-    metadata = {name: value.value for name, value in stored.metadata.items()}
+    metadata: dict[str, Any] = {name: value.value for name, value in stored.metadata.items()}
     rows, reused, new = (
         metadata.get("dagster/row_count"),
         _first(metadata, _REUSED),
@@ -132,7 +132,7 @@ def _made(event: dg.DagsterEvent) -> dict[str, Any]:
     )
     if new is None and reused is not None and isinstance(rows, int):
         new = rows - reused
-    figures = {
+    figures: dict[str, Any] = {
         name: metadata.get(name) for name in ("rows_arrived", "kept", "quarantined") if name in metadata
     }
     return {
@@ -161,7 +161,7 @@ def _error(events: list[dg.DagsterEvent], failures: list[dg.DagsterEvent]) -> st
     if failures:
         return f"{failures[0].step_key}: {sentence_of(failures[0])}"
     # A run whose process is gone has no failed step, only the word of whoever found it so.
-    ends = [event.message for event in events if event.event_type_value == "RUN_FAILURE"]
+    ends = [event.message for event in events if event.event_type == dg.DagsterEventType.RUN_FAILURE]
     return ends[0] if ends else None
 
 

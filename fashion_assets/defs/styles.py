@@ -1,6 +1,12 @@
 """Group ``styles``: the model as of a month, the style of each post, the profile of each style."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache, partial
+
 import dagster as dg
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 from pydantic import Field
@@ -15,6 +21,7 @@ from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.months import month_of_key, shift_month
 from fashion_assets.styles.lineage import lineage_table, registry_table
 from fashion_assets.styles.model import StyleModel, assign_styles, unseen_posts
+from fashion_assets.styles.window_posts import WindowPosts, month_keys, read_window
 
 
 class StyleModelConfig(dg.Config):
@@ -57,15 +64,15 @@ def style_model(
 
     month = month_of_key(context.partition_key)
     window = _window(settings, lake, month)
-    table = pa.concat_tables(lake.lake.read_months("multimodal_embeddings", window).values())
-    copies = _copies(lake, window)
+    posts = read_window(lake.lake, window)
+    copies = _copies(lake, window, posts)
     previous, later = _models_beside(settings, month)
     dimension = _text_dimension(lake, month)
     if previous is None and later is not None:
-        model = carry_back(later, table, month, text_dim=dimension)
+        model = carry_back(later, posts.table, month, text_dim=dimension)
     else:
         model = fit_style_model(
-            table,
+            posts.table,
             month,
             text_dim=dimension,
             previous=previous,
@@ -77,6 +84,8 @@ def style_model(
             ),
             copies=copies,
         )
+    # Of a large window a part is read; the model knows all of its posts, so that none of them counts as late.
+    model = replace(model, seen_posts=posts.keys, n_window=posts.n_posts)
     model.save(style_model_path(settings, month))
     lineage = lineage_table([(month, model.events)])
     changes = lineage[lineage["event"] != "survive"]
@@ -89,6 +98,8 @@ def style_model(
             "silhouette_micro": model.silhouette_micro,
             "silhouette_macro": model.silhouette_macro,
             "silhouette_unreduced": model.silhouette_unreduced,
+            "posts_of_the_window": posts.n_posts,
+            "posts_read": posts.table.num_rows,
             "fitted_on": model.n_fit,
             "posts_of_copied_pictures": len(copies),
             "goes_on_from": model.previous_month or "no earlier month",
@@ -134,16 +145,19 @@ def _models_beside(settings: Settings, month: str) -> tuple[StyleModel | None, S
     return None, None
 
 
-def _copies(lake: LakeReader, window: list[str]) -> dict[str, str]:
-    """Which posts of the window show nothing but another post's pictures, and whose."""
+def _copies(lake: LakeReader, window: list[str], posts: WindowPosts) -> dict[str, str]:
+    """Which of the posts that are read show nothing but another one's pictures, and whose."""
     from fashion_assets.media.copies import COLUMNS, copied_posts
+    from fashion_assets.storage.row_picks import rows_of_posts
 
+    read = set(posts.table["post_id"].to_pylist())
     # Columns by name: the thumbprints beside them are a kilobyte a picture.
-    pictures = pd.concat([lake.lake.read("post_images", month, COLUMNS).to_pandas() for month in window])
-    garments = pd.concat(
-        [lake.lake.read("garment_images", month, ["image_id", "kept"]).to_pandas() for month in window]
-    )
-    return copied_posts(pictures, kept=set(garments.loc[garments["kept"], "image_id"]))
+    pictures = rows_of_posts(lake.lake, "post_images", window, read, COLUMNS).to_pandas()
+    shown, kept = set(pictures["image_id"]), set[str]()
+    for month in window:
+        garments = lake.lake.read("garment_images", month, ["image_id", "kept"]).to_pandas()
+        kept |= shown.intersection(garments.loc[garments["kept"].astype(bool), "image_id"])
+    return copied_posts(pictures, kept=kept)
 
 
 def _text_dimension(lake: LakeReader, month: str) -> int:
@@ -164,7 +178,7 @@ def style_clusters(
     month = month_of_key(context.partition_key)
     model = StyleModel.load(style_model_path(settings, month))
     clusters = assign_styles(model, multimodal_embeddings, month)
-    unseen = _unseen(settings, lake, model)
+    unseen = _unseen(settings, lake, model, partial(month_keys, lake.lake))
     assigned = clusters[clusters["style_id"] >= 0]
     sizes = assigned["style_id"].value_counts()
     return dg.MaterializeResult(
@@ -187,19 +201,13 @@ def style_clusters(
     )
 
 
-def _unseen(settings: Settings, lake: LakeReader, model: StyleModel) -> int:
-    """Posts of the model's window that arrived after it was fitted."""
-    months = [
-        known
-        for known in _window(settings, lake, model.month)
-        if known in lake.months("multimodal_embeddings")
-    ]
-    return sum(
-        unseen_posts(
-            model, lake.lake.read("multimodal_embeddings", known, ["post_id"])["post_id"].to_pylist()
-        )
-        for known in months
-    )
+def _unseen(
+    settings: Settings, lake: LakeReader, model: StyleModel, keys: Callable[[str], npt.NDArray[np.uint64]]
+) -> int:
+    """Posts of the model's window that arrived after it was fitted; ``keys`` gives those of a month."""
+    embedded = lake.lake.partitions("multimodal_embeddings")
+    months = [known for known in _window(settings, lake, model.month) if known in embedded]
+    return sum(unseen_posts(model, keys(known)) for known in months)
 
 
 @asset(group_name="styles", kinds={"parquet"}, deps=[style_model])
@@ -229,7 +237,8 @@ def style_registry(
     profiles = lake.frames("style_profiles", lake.months("style_profiles"))
     table = registry_table(style_lineage, profiles[["style_id", "month", "name"]])
     models = (StyleModel.load(style_model_path(settings, month)) for month in _model_months(settings))
-    stale = {model.month: unseen for model in models if (unseen := _unseen(settings, lake, model))}
+    keys = cache(partial(month_keys, lake.lake))  # a month lies in the windows of twelve models
+    stale = {model.month: unseen for model in models if (unseen := _unseen(settings, lake, model, keys))}
     return dg.MaterializeResult(
         value=table,
         metadata={

@@ -1,5 +1,8 @@
 """Group ``warehouse``: the DuckDB file that analysts open, published atomically and by one writer."""
 
+from collections.abc import Iterable
+from itertools import chain
+
 import dagster as dg
 import pandas as pd
 import pyarrow as pa
@@ -7,6 +10,7 @@ import pyarrow as pa
 from fashion_assets.defs.faults import asset
 from fashion_assets.defs.metadata import preview
 from fashion_assets.defs.stored_files import stored_file
+from fashion_assets.posts.schemas import QUARANTINED_POSTS
 from fashion_assets.settings import Settings
 from fashion_assets.storage.lake import Lake
 from fashion_assets.storage.warehouse import publish_tables
@@ -56,12 +60,13 @@ TABLES: dict[str, tuple[str, str]] = {
 def warehouse(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     """``warehouse.duckdb``: every published table in one file, swapped in whole. Open it read-only."""
     lake = Lake(settings.lake)
-    tables = {name: _whole(lake, asset) for name, (asset, _) in TABLES.items()}
-    present = {name: table for name, table in tables.items() if table is not None}
-    if "quarantine" in present:
-        present["quarantine"] = _with_refused_files(settings, present["quarantine"])
+    tables = {
+        name: parts for name, (asset, _) in TABLES.items() if (parts := _parts(lake, asset)) is not None
+    }
+    if "quarantine" in tables:
+        tables["quarantine"] = chain(tables["quarantine"], [_refused_files(settings)])
     rows = publish_tables(
-        settings.warehouse, present, {name: comment for name, (_, comment) in TABLES.items()}
+        settings.warehouse, tables, {name: comment for name, (_, comment) in TABLES.items()}
     )
     contents = pd.DataFrame({"table": rows.keys(), "rows": rows.values()})
     return dg.MaterializeResult(
@@ -74,16 +79,23 @@ def warehouse(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     )
 
 
-def _whole(lake: Lake, asset: str) -> pa.Table | None:
-    """All months or static partitions of an asset, or its only table; None if it was never materialised."""
+def _parts(lake: Lake, asset: str) -> Iterable[pa.Table] | None:
+    """The table of each month or static partition of an asset, or its only one; None if it was never materialised.
+
+    They have the same columns: those that an older file lacks are null.
+    """
     if lake.path(asset).exists():
-        return lake.read(asset)
-    tables = [lake.read(asset, partition) for partition in sorted(lake.partitions(asset))]
-    return pa.concat_tables(tables, promote_options="default") if tables else None
+        return (lake.read(asset) for _ in range(1))
+    partitions = sorted(lake.partitions(asset))
+    if not partitions:
+        return None
+    schema = pa.unify_schemas([lake.schema(asset, one) for one in partitions], promote_options="default")
+    tables = (lake.read(asset, one) for one in partitions)
+    return (pa.concat_tables([schema.empty_table(), one], promote_options="default") for one in tables)
 
 
-def _with_refused_files(settings: Settings, quarantine: pa.Table) -> pa.Table:
-    """The quarantine with a row for each file that was refused as a whole."""
+def _refused_files(settings: Settings) -> pa.Table:
+    """A row of the quarantine for each file that was refused as a whole."""
     from fashion_assets.posts.landed import read_ledger
 
     ledger = read_ledger(settings.lake)
@@ -94,4 +106,4 @@ def _with_refused_files(settings: Settings, quarantine: pa.Table) -> pa.Table:
             "reason": pa.array(refused["reason"], pa.string()),
         }
     )
-    return pa.concat_tables([quarantine, extra], promote_options="default")
+    return pa.concat_tables([QUARANTINED_POSTS.empty_table(), extra], promote_options="default")

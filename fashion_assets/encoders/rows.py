@@ -7,15 +7,27 @@ import numpy.typing as npt
 
 from fashion_assets.storage.errors import UserError
 
+#: Rows that are in double precision at a time, so that a window of 100,000 vectors is not held so thrice.
+_BLOCK_ROWS = 4_096
+
 #: Rows shorter than this carry no direction (rounding noise only) and become exact zeros.
 ZERO_NORM = 1e-8
 
 
-def unit_rows(vectors: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    """(n, d) float32 with rows of length 1; rows of no length stay zero. NaN and infinity pass through."""
-    wide = np.asarray(vectors, dtype=np.float64)
-    norms = np.linalg.norm(wide, axis=1, keepdims=True)
-    return np.where(norms < ZERO_NORM, 0.0, wide / np.where(norms < ZERO_NORM, 1.0, norms)).astype(np.float32)
+def unit_rows(
+    vectors: npt.NDArray[np.floating], out: npt.NDArray[np.float32] | None = None
+) -> npt.NDArray[np.float32]:
+    """(n, d) float32 with rows of length 1; rows of no length stay zero. NaN and infinity pass through.
+
+    ``out`` takes the rows and is returned; it may be ``vectors`` itself.
+    """
+    found = np.empty(vectors.shape, dtype=np.float32) if out is None else out
+    for start in range(0, len(vectors), _BLOCK_ROWS):
+        wide = np.asarray(vectors[start : start + _BLOCK_ROWS], dtype=np.float64)
+        norms = np.linalg.norm(wide, axis=1, keepdims=True)
+        unit = wide / np.where(norms < ZERO_NORM, 1.0, norms)
+        found[start : start + _BLOCK_ROWS] = np.where(norms < ZERO_NORM, 0.0, unit)
+    return found
 
 
 def checked_vectors(

@@ -46,7 +46,7 @@ def _load(spec: str, folder: Path, model_id: str, runtime: TorchRuntime) -> Netw
             trust_remote_code=False,
             model_kwargs={"dtype": runtime.dtype},
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except Exception as error:  # transformers passes on what torch's reader of pickled weights refuses with
         raise UnloadableFiles(
             f"encoder {spec!r}: {folder} does not hold a sentence-transformers model that loads "
             f"({type(error).__name__}: {error})"

@@ -61,7 +61,7 @@ def _load(spec: str, folder: Path, model_id: str, runtime: TorchRuntime) -> Netw
         text, image = _towers(spec, model, folder, runtime)
     except UserError:
         raise
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+    except Exception as error:  # transformers passes on what torch's reader of pickled weights refuses with
         raise UnloadableFiles(
             f"encoder {spec!r}: {folder} does not hold a transformers model that loads "
             f"({type(error).__name__}: {error})"

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from fashion_assets.keywords.scorers import KeywordScorer
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.files import write_parquet_atomic
+from fashion_assets.storage.parquet_files import read_parquet
 
 #: New words that are gathered before they become a shard: what a killed run scores again at most, against the
 #: number of files.
@@ -55,7 +55,7 @@ class WordScoreStore:
         scores: dict[str, float] = {}
         for path in sorted(self.folder.glob("*.parquet")):
             try:
-                table = pq.ParquetFile(path).read()
+                table = read_parquet(path)
                 words, values = table["word"].to_pylist(), table["score"].to_pylist()
             except (OSError, KeyError, pa.ArrowInvalid) as fault:
                 raise UserError(

@@ -59,7 +59,7 @@ def zip_members(archive: zipfile.ZipFile, limit: int = MAX_MEMBER_BYTES) -> Iter
         name = _name(entry)
         parts = PurePosixPath(name).parts
         if (
-            entry.is_dir()
+            entry.filename.endswith("/")  # ``is_dir`` fails for a member without a name
             or "__MACOSX" in parts
             or (parts and parts[-1] in (".DS_Store", "Thumbs.db", "desktop.ini"))
         ):

@@ -13,6 +13,7 @@ from typing import Literal
 
 from fashion_assets.posts.times import (
     FULL_WIDTH,
+    MAX_TIME_LENGTH,
     from_epoch,
     is_empty,
     parse_fetch_time,
@@ -49,6 +50,7 @@ _AGO = re.compile(
 _NUMERALS = {word: number for number, word in enumerate("一二三四五六七八九十", start=1)} | {"两": 2}
 _SECONDS = {"秒": 1, "s": 1, "分": 60, "m": 60, "小": 3600, "钟": 3600, "h": 3600, "天": 86400, "日": 86400}
 _SECONDS |= {"d": 86400, "星": 604800, "周": 604800, "礼": 604800, "w": 604800}
+_UNREADABLE = "cannot be read as a date; expected e.g. 06-11, 2024-06-11, 昨天 15:20 or 3天前."
 _HEX_SECOND = re.compile(r"[0-9a-f]{8}", re.I)
 
 
@@ -130,6 +132,8 @@ def _read(shown: str, fetched: datetime | None) -> tuple[date | None, bool, str]
     """(day, was it relative, the rest of the fault sentence); raises ValueError for a day that does not
     exist.
     """
+    if len(shown) > MAX_TIME_LENGTH:
+        return None, False, _UNREADABLE
     full = parse_full_time(shown)
     if full is not None:
         return full.date(), False, ""
@@ -145,7 +149,7 @@ def _read(shown: str, fetched: datetime | None) -> tuple[date | None, bool, str]
     word = _DAY_WORD.fullmatch(shown)
     ago = _AGO.fullmatch(shown)
     if not (month_day or word or ago):
-        return None, False, "cannot be read as a date; expected e.g. 06-11, 2024-06-11, 昨天 15:20 or 3天前."
+        return None, False, _UNREADABLE
     if ago:
         # Before the fetch is asked for: months and years are too vague in any case.
         unit = ago["unit"].lower()

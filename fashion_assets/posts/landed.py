@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from fashion_assets.posts.schemas import (
     CRAWL_SEEN,
+    LANDED_AUTHORS,
     LANDING_ROWS,
     LEDGER,
     MEDIA_MANIFEST,
@@ -307,12 +308,42 @@ def all_rows(lake: Place, without: Collection[str] = ()) -> pd.DataFrame:
 
 
 def landed_authors(lake: Place) -> set[str]:
-    """The hashes of all authors in the lake."""
-    authors: set[str] = set()
-    for month in landed_months(lake):
-        for path in month_files(lake, month):
-            authors.update(read_parquet(path, ["author"])["author"].drop_null().unique().to_pylist())
-    return authors
+    """The hashes of all authors in the lake; only files that are new or changed since the last call are read."""
+    known = _known_authors(lake)
+    now: dict[str, tuple[str, list[str]]] = {}
+    for month, files in landed_files(lake).items():
+        for file, stamp in files.items():
+            name, stamped = f"{month}/{file.name}", f"{stamp.n_bytes} {stamp.text}"
+            same = name in known and known[name][0] == stamped
+            now[name] = known[name] if same else (stamped, _authors_of(file))
+    if now != known:
+        rows = [{"file": name, "stamp": stamp, "authors": authors} for name, (stamp, authors) in now.items()]
+        write_parquet_atomic(_authors_path(lake), pa.Table.from_pylist(rows, schema=LANDED_AUTHORS))
+    return {author for _, authors in now.values() for author in authors}
+
+
+def _known_authors(lake: Place) -> dict[str, tuple[str, list[str]]]:
+    """Landed file -> (its stamp, its authors), as the last call wrote them down; empty if that is gone or damaged."""
+    path = _authors_path(lake)
+    if not path.exists():
+        return {}
+    try:
+        kept = read_parquet(path, LANDED_AUTHORS.names).cast(LANDED_AUTHORS).to_pydict()
+    except (pa.ArrowException, OSError) as fault:
+        if not is_damage(fault, path):
+            raise
+        return {}
+    columns = (kept[name] for name in LANDED_AUTHORS.names)
+    return {file: (stamp, authors) for file, stamp, authors in zip(*columns, strict=True)}
+
+
+def _authors_path(lake: Place) -> Place:
+    # Hidden: nothing is lost with it.
+    return landing_root(lake) / ".authors.parquet"
+
+
+def _authors_of(path: Place) -> list[str]:
+    return sorted(read_parquet(path, ["author"])["author"].drop_null().unique().to_pylist())
 
 
 def _post_ids(path: Place) -> set[str]:

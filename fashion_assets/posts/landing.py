@@ -187,7 +187,7 @@ def land_incoming(
             if raw.strip()
         }
 
-        @cache  # reads the authors of the whole lake, and most landings have nothing new to mask
+        @cache  # lists the whole landing folder, and most landings have nothing new to mask
         def masker() -> AuthorMasker:
             return AuthorMasker(ids, salt, landed_authors(lake))
 

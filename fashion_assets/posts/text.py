@@ -45,7 +45,10 @@ _INVISIBLE = re.compile(
 _INVISIBLE_NOT_EMOJI = re.compile("[\u00ad\u034f\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]|[\t-\r]")
 _SPACES = re.compile(r"\s+")
-_BOILERPLATE = re.compile(r"\s*[-–—|_]+\s*小红书(?:\s*[-–—|]\s*你的生活指南|_你的生活指南)?\s*$|^小红书$")
+# Begins where a row of marks begins, or a long row would cost its length squared.
+_BOILERPLATE = re.compile(
+    r"\s*(?<![-–—|_])[-–—|_]++\s*小红书(?:\s*[-–—|]\s*你的生活指南|_你的生活指南)?\s*$|^小红书$"
+)
 _TRAILING_DASH = re.compile(r"(?:^|\s)[-–—]\s*$")
 
 

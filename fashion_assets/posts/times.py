@@ -19,6 +19,9 @@ _FULL_TIME = re.compile(
     r"\s*(?P<zone>Z|[+-]\d{2}:?\d{2})?"
 )
 
+#: No time is written in more characters; a longer text would cost the patterns its length squared.
+MAX_TIME_LENGTH = 100
+
 #: What table writers put into an empty cell.
 _EMPTY = frozenset({"", "nan", "nat", "none", "null", "<na>"})
 
@@ -60,6 +63,8 @@ def parse_full_time(text: str) -> datetime | None:
 
     Raises ``ValueError`` if it has the form and names no real moment (02-30, 25:00).
     """
+    if len(text) > MAX_TIME_LENGTH:
+        return None
     epoch = _EPOCH.fullmatch(text)
     if epoch:
         return from_epoch(int(epoch.group(1)))

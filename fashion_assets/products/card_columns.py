@@ -67,10 +67,13 @@ def choose_labels(
         names = [name.removeprefix(LABEL_PREFIX) if name not in columns else name for name in wanted]
         missing = [name for name in names if name not in columns]
         if missing:
+            meant = {name.casefold(): name for name in columns}
+            near = [meant[name.casefold()] for name in missing if name.casefold() in meant]
             raise UserError(
                 f"the label column{'s' if len(missing) > 1 else ''} {', '.join(missing)} is in no card "
                 f"file of {source}; "
                 f"the columns that could be labels are {', '.join(columns) or 'none'}"
+                + (f"; did you mean {', '.join(near)}?" if near else "")
             )
         return list(dict.fromkeys(names))
     return [name for name in columns if _looks_like_label([row.get(name) for row in rows])]

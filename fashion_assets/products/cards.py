@@ -94,7 +94,8 @@ def clean_products(
     Refused: a row the file reader could not parse, an empty id, an id that an earlier kept card has,
     characteristics that are no dictionary, and a card with neither text nor picture. For ``training`` also a
     broken picture, which somebody should mend, and a labelled card whose text is empty after cleaning, which
-    would teach nothing; without a label such a card is kept, to be predicted from its picture. For
+    would teach nothing, unless no card has a text; without a label such a card is kept, to be predicted from its
+    picture. For
     ``prediction`` every card is kept that has a text or a usable picture.
     ``note`` says what a kept card lacks.
     """
@@ -104,13 +105,15 @@ def clean_products(
         for record in frame.to_dict("records")
     ]
     pictures = _pictures_of(records, images, progress)
+    # Where no card at all has a word, the shop is one of pictures alone, and that can be learned from.
+    worded = any(_text_of(row) for row in records if not row["fault"])
     kept: list[dict[str, Any]] = []
     refused: list[dict[str, Any]] = []
     first_seen: dict[str, str] = {}
     for row in records:
         product_id = (row["id"] or "").strip()
         path = images.path_of(product_id) if images is not None and product_id else None
-        labelled = any(_label(row[name]) is not None for name in labels)
+        labelled = worded and any(_label(row[name]) is not None for name in labels)
         product, column, reason = _clean_row(row, product_id, path, pictures, first_seen, purpose, labelled)
         if product is not None:
             if images is not None and len(images) and path is None:
@@ -134,6 +137,12 @@ def clean_products(
     for table in (products, quarantined):
         table["source_row"] = table["source_row"].astype("int64")
     return products, quarantined
+
+
+def _text_of(row: dict[str, Any]) -> str:
+    """The words of title and description, or else those that characteristics may hold."""
+    stripped = strip_html(row["title"] or ""), strip_html(row["description"] or "")
+    return " ".join(map(clean_text, stripped)).strip() or row["characteristics"] or ""
 
 
 def _is_null(value: Any) -> bool:

@@ -79,19 +79,22 @@ def save_held_out(trained: TrainedHead, folder: Path) -> None:
 
 def fit_joint(
     root: Path, attributes: Sequence[str], products: pd.DataFrame, split: npt.NDArray[np.object_]
-) -> dict[str, pd.DataFrame]:
-    """Fit the decoder over the heads in ``root`` and write it to ``root/joint``, unless it would change nothing;
-    attribute -> id, truth and predicted of the test products as they are decided from now on.
+) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame] | None]:
+    """Fit the decoder over the heads in ``root`` and write it to ``root/joint``, unless it would change nothing.
+
+    (attribute -> id, truth and predicted of the test products by each head alone, the same as they are decided
+    together); None for the second where no decoder was written.
     """
     folder = Path(root) / JOINT
     shutil.rmtree(folder, ignore_errors=True)
     held = {name: HeldOut.load(head_folder(root, name)) for name in attributes}
     found = fit_together(held, products, split)  # type: ignore[arg-type]
+    alone = {name: one.test for name, one in held.items()}
     if found is None or not found[0].strength_:
-        return {name: one.test for name, one in held.items()}
+        return alone, None
     decoder, tested = found
     decoder.save(folder)
-    return tested
+    return alone, tested
 
 
 def load_joint(root: Path) -> JointDecoder | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fashion_assets.products.evaluation import FREQUENT_ITEMS, Estimate
+from fashion_assets.products.evaluation import FREQUENT_ITEMS
 from fashion_assets.products.head_record import HeadRecord
+from fashion_assets.products.joint_figures import JointFigures
 from fashion_assets.products.model_encoders import EncoderEntry
 
 
@@ -14,18 +15,14 @@ def card_text(
     records: Sequence[HeadRecord],
     encoders: Sequence[EncoderEntry],
     n_products: int,
-    all_right: Estimate,
-    n_all_right: int,
+    joint: JointFigures,
     made: str,
 ) -> str:
     """The card as Markdown."""
     rows = [_row(record) for record in records]
     together = (
-        f"All {len(records)} attributes right: {_figure(all_right.value)} "
-        f"({_figure(all_right.low)} to {_figure(all_right.high)}) of {n_all_right:,} test products that have every "
-        "label."
-        if n_all_right
-        else "No test product has every label, so how often all attributes are right is unknown."
+        " ".join(f"{one}." for one in joint.sentences(len(records)))
+        or "No test product has every label, so how often all attributes are right is unknown."
     )
     notes = [f"- {record.note}" for record in records if record.note]
     encoder_lines = [
@@ -40,7 +37,7 @@ def card_text(
             "",
             "Judged on product families that were not trained on (`split.csv`, part `test`); intervals are 95 % "
             "bootstrap intervals. Macro-F1 is the mean over all classes of the test part, and once more over those "
-            f"with {FREQUENT_ITEMS} test products or more.",
+            f"with {FREQUENT_ITEMS} test products or more. Each row is of the head by itself.",
             "",
             f"| attribute | head | test products | classes (≥ {FREQUENT_ITEMS}) | accuracy | macro-F1 "
             f"| macro-F1, ≥ {FREQUENT_ITEMS} | weighted F1 |",

@@ -120,7 +120,7 @@ class ModelFolder:
                 f"fashion-assets products train DIR --labels … --model-dir {root}"
             )
         manifest = _read_manifest(path)
-        specs = [entry.spec.rpartition(":")[2] for entry in manifest.encoders if entry.inside]
+        specs = [entry.spec.partition(":")[2] for entry in manifest.encoders if entry.inside]
         for name in (*manifest.files, *specs):
             if not _stays_inside(name):
                 raise UserError(

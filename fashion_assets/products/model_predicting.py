@@ -17,6 +17,7 @@ from fashion_assets.products.intake import take_in_products
 from fashion_assets.products.joint_decisions import load_joint
 from fashion_assets.products.model_folder import TEXTS, ModelFolder, head_folder
 from fashion_assets.products.predict import predict_products, wide_predictions
+from fashion_assets.products.prediction_files import DECIDED
 from fashion_assets.products.projecting import Projection, project_products
 from fashion_assets.products.projection import ProjectionConfig
 from fashion_assets.storage.errors import UserError
@@ -80,13 +81,16 @@ def load_heads(model: ModelFolder) -> list[AttributeHead]:
     return heads
 
 
-def predict_model(model: ModelFolder, taken: TakenIn) -> pd.DataFrame:
-    """One row per product of ``taken``: ``wide_predictions`` of all heads."""
+def predict_model(model: ModelFolder, taken: TakenIn, *, alone: bool = False) -> pd.DataFrame:
+    """One row per product of ``taken``: ``wide_predictions`` of all heads, and in ``decided`` whether they were heard
+    "together" (the model's joint decoder) or each "alone": with ``alone``, or where the model has no decoder.
+    """
     if taken.products.empty:
         names = [f"{name}{end}" for name in model.attributes for end in ("", "_confidence", "_abstained")]
-        return pd.DataFrame(columns=["id", *names, "inputs"])
-    heads, decoder = load_heads(model), load_joint(model.root)
-    return wide_predictions(predict_products(heads, taken.features, decoder))
+        return pd.DataFrame(columns=["id", *names, "inputs", DECIDED])
+    heads, decoder = load_heads(model), None if alone else load_joint(model.root)
+    found = wide_predictions(predict_products(heads, taken.features, decoder))
+    return found.assign(**{DECIDED: "alone" if decoder is None else "together"})
 
 
 def project_model(

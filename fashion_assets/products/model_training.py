@@ -18,12 +18,12 @@ import pandas as pd
 from fashion_assets.encoders.cache import EmbeddingCache
 from fashion_assets.products.cards import label_column, label_columns_of
 from fashion_assets.products.embedding import embed_products
-from fashion_assets.products.evaluation import Estimate, all_attributes_right
 from fashion_assets.products.features import ProductFeatures, product_features
 from fashion_assets.products.head_record import HeadRecord, metrics_of, rows_of
 from fashion_assets.products.heads import HEADS_VERSION, HeadConfig
 from fashion_assets.products.intake import take_in_products
 from fashion_assets.products.joint_decisions import HeldOut, fit_joint, save_held_out
+from fashion_assets.products.joint_figures import JointFigures, joint_figures
 from fashion_assets.products.labels import label_text
 from fashion_assets.products.model_encoders import EncoderEntry, ModelEncoders, adopt_encoder
 from fashion_assets.products.model_folder import (
@@ -70,8 +70,7 @@ class TrainedModel:
     root: Path
     records: Mapping[str, HeadRecord]
     reused: tuple[str, ...]
-    all_right: Estimate
-    n_all_right: int
+    joint: JointFigures
     notes: tuple[str, ...]
     seconds: Mapping[str, float]
 
@@ -129,13 +128,13 @@ def train_model(
     reused = []
     for number, name in enumerate(attributes):
         progress(f"training heads: {name}", number, len(attributes))
-        try:
-            records[name], again = train_or_reuse(
-                root, name, products, features, split["split"].to_numpy(), plan.heads
-            )
-        except UserError as fault:
-            notes.append(f"{name} is left out: {fault}")
+        missing = nothing_labelled(name, products)
+        if missing:
+            notes.append(f"{name} is left out: {missing}")
             continue
+        records[name], again = train_or_reuse(
+            root, name, products, features, split["split"].to_numpy(), plan.heads
+        )
         if again:
             reused.append(name)
         if records[name].note:
@@ -145,9 +144,9 @@ def train_model(
         raise UserError(f"no head could be trained from {source}: {'; '.join(notes)}")
     clock.lap("heads")
     progress("deciding together", 0, 0)
-    share, counted = join_heads(root, list(records), products, split, seed=plan.seed)
-    finish_model(root, records, encoders.entries, vectors.model_id, len(products), plan.seed, share, counted)
-    return TrainedModel(root, records, tuple(reused), share, counted, tuple(notes), clock.laps)
+    joint = join_heads(root, list(records), products, split, seed=plan.seed)
+    finish_model(root, records, encoders.entries, vectors.model_id, len(products), plan.seed, joint)
+    return TrainedModel(root, records, tuple(reused), joint, tuple(notes), clock.laps)
 
 
 def model_encoders(
@@ -186,6 +185,20 @@ def model_encoders(
 
 def _has_fields(products: pd.DataFrame) -> bool:
     return bool(products["shop"].notna().any() or products["characteristics"].notna().any())
+
+
+def nothing_labelled(attribute: str, products: pd.DataFrame) -> str:
+    """Why these products can teach nothing of ``attribute``; empty where they can."""
+    column = label_column(attribute)
+    if column not in products.columns:
+        names = [name.removeprefix("label_") for name in label_columns_of(products)]
+        return (
+            f"the product cards have no label column {attribute!r}; they have {', '.join(names) or 'none'}. Name those "
+            "to learn in --labels or FASHION_PRODUCT_ATTRIBUTES"
+        )
+    if all(label_text(label) is None for label in products[column]):
+        return f"the label column {attribute!r} is empty for all {len(products)} usable products"
+    return ""
 
 
 def train_or_reuse(
@@ -257,22 +270,11 @@ def input_digest(
 
 def join_heads(
     root: Path, attributes: Sequence[str], products: pd.DataFrame, split: pd.DataFrame, *, seed: int = 7
-) -> tuple[Estimate, int]:
-    """Fit the joint decoder over the heads in ``root``; the share of test products with every attribute right as they
-    are decided then, over those that have every label, and their number. Intervals draw whole families.
-    """
-    tested = fit_joint(root, attributes, products, split["split"].to_numpy(dtype=object))
+) -> JointFigures:
+    """Fit the joint decoder over the heads in ``root``; the figures of the test products with and without it."""
+    alone, together = fit_joint(root, attributes, products, split["split"].to_numpy(dtype=object))
     families = dict(zip(split["id"], split["family"], strict=True))
-    ids = sorted({one for table in tested.values() for one in table["id"]})
-    if not ids:
-        return Estimate(float("nan"), float("nan"), float("nan")), 0
-    rows = {name: table.set_index("id").reindex(ids) for name, table in tested.items()}
-    return all_attributes_right(
-        {name: table["truth"].tolist() for name, table in rows.items()},
-        {name: table["predicted"].tolist() for name, table in rows.items()},
-        families=[families[one] for one in ids],
-        seed=seed,
-    )
+    return joint_figures(alone, together, families, seed=seed)
 
 
 def finish_model(
@@ -282,8 +284,7 @@ def finish_model(
     vectors_model_id: str,
     n_products: int,
     seed: int,
-    all_right: Estimate,
-    n_all_right: int,
+    joint: JointFigures,
 ) -> None:
     """Write figures and card, and seal the folder."""
     from fashion_assets.products.model_card import card_text
@@ -291,14 +292,10 @@ def finish_model(
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     figures = {
         "attributes": {name: {"kind": one.kind, **one.metrics} for name, one in records.items()},
-        "all_attributes_right": None
-        if n_all_right == 0
-        else {"value": all_right.value, "low": all_right.low, "high": all_right.high, "n": n_all_right},
+        "all_attributes_right": joint.as_json(),
     }
     write_text_atomic(root / METRICS, json.dumps(figures, ensure_ascii=False, indent=2) + "\n")
-    write_text_atomic(
-        root / CARD, card_text(list(records.values()), entries, n_products, all_right, n_all_right, made)
-    )
+    write_text_atomic(root / CARD, card_text(list(records.values()), entries, n_products, joint, made))
     seal(
         root,
         attributes=list(records),

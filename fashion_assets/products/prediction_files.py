@@ -26,6 +26,12 @@ from fashion_assets.storage.csv_text import with_formula
 from fashion_assets.storage.errors import UserError
 
 CONFIDENCE, ABSTAINED = "_confidence", "_abstained"
+#: Column of a predictions file: "together" where the joint decoder chose the labels, else "alone".
+DECIDED = "decided"
+_DECIDED = {
+    "together": "the labels are those of the joint decoder; products predict --alone gives each head's own",
+    "alone": "the labels are each head's own, without a joint decoder",
+}
 # How many ids or labels a sentence names; the counts hold all of them.
 NAMED = 5
 
@@ -36,7 +42,8 @@ class FileEvaluation:
     was not counted.
 
     ``coverage`` has a row per label: share not abstained, accuracy among those, expected calibration error, and the
-    accuracy if every product without a prediction counted as wrong.
+    accuracy if every product without a prediction counted as wrong. ``decided`` says whether the joint decoder or each
+    head alone chose the labels, as far as the file tells.
     """
 
     metrics: dict[str, AttributeMetrics]
@@ -47,6 +54,7 @@ class FileEvaluation:
     n_predictions: int
     n_truth: int
     families: str
+    decided: str
     notes: list[str] = field(default_factory=list)
 
     def table(self) -> pd.DataFrame:
@@ -119,6 +127,7 @@ def evaluate_files(
         len(given.frame),
         len(true.frame),
         said,
+        _decided(guessed),
         notes,
     )
 
@@ -144,7 +153,8 @@ def _read(path: Path) -> _Side:
     good = [row for row in rows if not row.fault]
     # What ``products predict`` wrote so that no spreadsheet takes it for a formula is read as it was.
     cells = [{name: value and with_formula(value) for name, value in row.values.items()} for row in good]
-    frame = pd.DataFrame(cells, columns=header, dtype=object)
+    frame = pd.DataFrame(cells, columns=header, dtype=object).rename(columns=with_formula)
+    key = with_formula(key)
     ids = frame[key].map(lambda value: (value or "").strip())
     if (ids == "").any():
         first = good[int(np.argmax(ids == ""))].row
@@ -179,8 +189,10 @@ def _common_labels(given: _Side, true: _Side, wanted: Sequence[str] | None) -> l
     asked = list(wanted) if wanted is not None else answers
     for name in asked:
         if name not in given.frame.columns:
+            near = [one for one in answers if one.casefold() == name.casefold()]
             raise UserError(
                 f"{given.path} has no column {name}; it predicts {', '.join(answers) or 'no label'}"
+                + (f"; did you mean {near[0]}?" if near else "")
             )
     common = [name for name in asked if _column(true.frame, name) in true.frame.columns]
     lost = [name for name in asked if name not in common]
@@ -229,6 +241,13 @@ def _families(known: pd.DataFrame) -> tuple[npt.NDArray[np.int64] | None, str]:
     if title is None:
         return None, "single products: the truth has neither a column family nor names"
     return product_families(known[title].tolist()), f"families of near-identical names ({title})"
+
+
+def _decided(guessed: pd.DataFrame) -> str:
+    ways = set(guessed[DECIDED]) if DECIDED in guessed.columns else set()
+    if len(ways) != 1:
+        return f"whether a joint decoder chose the labels is not said: no one value in a column {DECIDED}"
+    return _DECIDED.get(str(ways.pop()), "how the labels were chosen is not known")
 
 
 def _coverage(

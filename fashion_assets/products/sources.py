@@ -61,7 +61,7 @@ def open_archive(source: Path | IO[bytes], name: str | None = None) -> zipfile.Z
 
 def visible_members(archive: zipfile.ZipFile) -> list[str]:
     """Names of the files in the zip, sorted, without what macOS and other systems hide in it."""
-    names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    names = [info.filename for info in archive.infolist() if not info.filename.endswith("/")]
     return sorted(
         name
         for name in names

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from fashion_assets.products.families import families_of
 from fashion_assets.products.schemas import LABEL_PREFIX, PRODUCT_SPLIT
+from fashion_assets.storage.csv_text import csv_text, with_formula
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.files import write_text_atomic
 
@@ -81,7 +82,7 @@ def _split(
 def write_split(folder: Path, table: pd.DataFrame) -> Path:
     """Write ``<folder>/split.csv`` (id, family, split) and return its path."""
     path = Path(folder) / SPLIT_FILE
-    write_text_atomic(path, table[PRODUCT_SPLIT.names].to_csv(index=False, lineterminator="\n"))
+    write_text_atomic(path, csv_text(table[PRODUCT_SPLIT.names], lineterminator="\n"))
     return path
 
 
@@ -101,7 +102,7 @@ def read_split(folder: Path, ids: Sequence[str]) -> npt.NDArray[np.object_]:
             f"{path} is no split (columns {', '.join(table.columns)}); expected {', '.join(PRODUCT_SPLIT.names)}, "
             f"with {', '.join(SPLITS)} in the last. Delete it to split anew"
         )
-    known = dict(zip(table["id"], table["split"], strict=True))
+    known = dict(zip(table["id"].map(with_formula), table["split"], strict=True))
     unknown = [name for name in ids if name not in known]
     if unknown:
         raise UserError(

@@ -42,8 +42,9 @@ _QUANTITY = re.compile(
     rf"(?<![^\W\d_])\d[\d.,:/×x*–-]*(?:[\"″”]?\s?[x×х*]\s?\d[\d.,]*)*\s?(?:(?:{_AFTER_NUMBER})(?![^\W\d_]))?",
     re.IGNORECASE,
 )
+# A number is short: without a bound a long row of digits and dots costs its length squared.
 _HAN_QUANTITY = re.compile(
-    r"\d[\d.,]*\s?(?:厘米|毫米|公斤|千克|毫升|英寸|件套装|件套|克|米|升|斤|寸|件|条|双|个|只|支|包|片|套)"
+    r"\d[\d.,]{0,30}\s?(?:厘米|毫米|公斤|千克|毫升|英寸|件套装|件套|克|米|升|斤|寸|件|条|双|个|只|支|包|片|套)"
 )
 # Letters, joined inside a word by a hyphen or an apostrophe (T-shirt, men's); digits only to see that they
 # were there.

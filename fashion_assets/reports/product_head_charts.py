@@ -15,6 +15,9 @@ from fashion_assets.reports.wording import as_float, percent
 SHOWN_CLASSES = 40
 OTHERS = "other classes"
 
+#: Columns of a history whose names are no words.
+_AXES = {"n_train": "training products"}
+
 
 def confusion_svg(labels: Sequence[str], counts: Sequence[Sequence[int]], *, width: float = 720) -> str:
     """A cell per true (row) and predicted (column) class, darker the larger its share of the row; hover tells both.
@@ -156,7 +159,14 @@ def curves_svg(
         for place in sorted({min(a for a, _ in every), max(a for a, _ in every)})
     ]
     parts.append(
-        svg.text(width - 10, height - 2, across.replace("_", " "), anchor="end", colour=svg.MUTED, size=11)
+        svg.text(
+            width - 10,
+            height - 2,
+            _AXES.get(across, across.replace("_", " ")),
+            anchor="end",
+            colour=svg.MUTED,
+            size=11,
+        )
     )
     for slot, (column, points) in enumerate(drawn.items()):
         parts.append(

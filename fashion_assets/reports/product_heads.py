@@ -63,6 +63,9 @@ _CURVES = {
 }
 
 
+_SPLITS = {"families": "unseen families", "rows": "random products"}
+
+
 @dataclass(frozen=True)
 class HeadView:
     """One head as the page shows it."""
@@ -85,6 +88,7 @@ class HeadView:
     confusion: Markup
     calibration: Markup
     curves: Sequence[tuple[str, Markup]]
+    decided: str
     splits: Sequence[Mapping[str, str]]
     tried: Sequence[tuple[str, Sequence[str], Sequence[Sequence[str]]]]
     seconds: str
@@ -114,8 +118,11 @@ def write_empty_report(path: Path, *, now: datetime | None = None) -> None:
 def render_heads(
     records: Sequence[HeadRecord], generated_at: datetime, all_right: Mapping[str, Any] | None = None
 ) -> str:
-    """The page as HTML text. Self-contained, without a script; every value is escaped."""
-    views = [_view(number, record) for number, record in enumerate(records)]
+    """The page as HTML text, self-contained, no script, all values escaped; ``all_right``: ``JointFigures.as_json``."""
+    together: Mapping[str, Any] = (all_right or {}).get("decided", {})
+    views = [
+        _view(number, record, together.get(record.attribute, {})) for number, record in enumerate(records)
+    ]
     judged = [record.metrics for record in records if record.metrics]
     means = {
         name: _decimal(sum(as_float(one[name]) for one in judged) / len(judged)) if judged else DASH
@@ -130,15 +137,18 @@ def render_heads(
         policy=CONTENT_SECURITY_POLICY,
         heads=views,
         means=means,
-        all_right=None if all_right is None else _interval(all_right, "value", ("low", "high")),
+        all_right=None
+        if all_right is None
+        else {name: _interval(all_right[name], "value", ("low", "high")) for name in ("together", "alone")},
         n_all_right=None if all_right is None else all_right["n"],
+        has_decoder=bool(together),
         unmatched=[f"{name} {PUBLISHED[name]:.3f}" for name in unmatched],
         frequent=FREQUENT_ITEMS,
         generated_at=generated_at.strftime("%Y-%m-%d %H:%M"),
     )
 
 
-def _view(number: int, record: HeadRecord) -> HeadView:
+def _view(number: int, record: HeadRecord, decided: Mapping[str, Any]) -> HeadView:
     found = record.metrics
     plain = record.attribute.casefold().replace("_", "").replace(" ", "")
     reference = SAME_MEANING.get(plain, "")
@@ -199,9 +209,12 @@ def _view(number: int, record: HeadRecord) -> HeadView:
         curves=[
             (words, Markup(chart)) for (words, chart), table in zip(curves, tables, strict=True) if table
         ],
+        decided=f"{_decimal(decided.get('accuracy'))}, {_decimal(decided.get('macro_f1'))}"
+        if decided
+        else DASH,
         splits=[
             {
-                "split": str(row.get("split")),
+                "split": _SPLITS.get(str(row.get("split")), str(row.get("split"))),
                 "n_train": f"{row['n_train']:,}" if row.get("n_train") is not None else DASH,
                 "n_test": f"{row['n_test']:,}" if row.get("n_test") is not None else DASH,
                 **{name: _interval(row, name) for name in ("accuracy", "macro_f1", "weighted_f1")},

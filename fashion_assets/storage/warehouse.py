@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,15 +18,23 @@ from fashion_assets.storage.files import _fsync_folder
 from fashion_assets.storage.locks import locked
 
 if TYPE_CHECKING:
+    import duckdb
     import pandas as pd
     import pyarrow as pa
 
 
+#: What DuckDB holds in memory at most; its own bound is four fifths of the machine's.
+_MEMORY_LIMIT = "512MB"
+
+
 def publish_tables(
-    path: Path, tables: Mapping[str, pa.Table], comments: Mapping[str, str] | None = None
+    path: Path,
+    tables: Mapping[str, pa.Table | Iterable[pa.Table]],
+    comments: Mapping[str, str] | None = None,
 ) -> dict[str, int]:
     """Rows per table after writing ``tables`` into a new DuckDB file that then replaces ``path``.
 
+    A table may come in parts of the same columns, of which one is held at a time.
     ``comments`` become the tables' comments, so that a client shows what each holds. A failure leaves the
     old file as it was. Publications of one file wait for each other.
     """
@@ -36,8 +45,11 @@ def publish_tables(
         return _publish(path, tables, comments or {})
 
 
-def _publish(path: Path, tables: Mapping[str, pa.Table], comments: Mapping[str, str]) -> dict[str, int]:
+def _publish(
+    path: Path, tables: Mapping[str, pa.Table | Iterable[pa.Table]], comments: Mapping[str, str]
+) -> dict[str, int]:
     import duckdb
+    import pyarrow as pa
 
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     os.close(descriptor)
@@ -46,15 +58,19 @@ def _publish(path: Path, tables: Mapping[str, pa.Table], comments: Mapping[str, 
     rows: dict[str, int] = {}
     try:
         with duckdb.connect(str(temporary)) as connection:
-            for table_name, table in tables.items():
-                connection.register("incoming_table", table)
-                connection.execute(f'CREATE TABLE "{table_name}" AS SELECT * FROM incoming_table')
-                connection.unregister("incoming_table")
+            connection.execute(f"SET memory_limit = '{_MEMORY_LIMIT}'")
+            for table_name, content in tables.items():
+                for part in [content] if isinstance(content, pa.Table) else content:
+                    made = table_name in rows
+                    into = f'INSERT INTO "{table_name}"' if made else f'CREATE TABLE "{table_name}" AS'
+                    connection.register("incoming_table", part)
+                    connection.execute(f"{into} SELECT * FROM incoming_table")
+                    connection.unregister("incoming_table")
+                    rows[table_name] = rows.get(table_name, 0) + part.num_rows
                 comment = comments.get(table_name)
-                if comment:
+                if comment and table_name in rows:
                     quoted = comment.replace("'", "''")
                     connection.execute(f"COMMENT ON TABLE \"{table_name}\" IS '{quoted}'")
-                rows[table_name] = table.num_rows
             connection.execute("CHECKPOINT")
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
@@ -70,13 +86,16 @@ def _publish(path: Path, tables: Mapping[str, pa.Table], comments: Mapping[str, 
 #: SELECT there, a PIVOT without its values is MULTI.
 _READING = frozenset({"SELECT", "EXPLAIN", "MULTI"})
 
+#: What one question may cost: memory of DuckDB, rows of the answer (that no person reads), and seconds.
+QUERY_MEMORY, QUERY_ROWS, QUERY_SECONDS = "2GB", 5_000_000, 600.0
+
 
 def query(path: Path, sql: str) -> pd.DataFrame:
     """The result of one read-only statement on the published warehouse.
 
     The connection cannot write, attach or copy to other files, nor install or load extensions
-    (``enable_external_access = false``, then the configuration is locked). Raises UserError with DuckDB's own
-    words for a faulty or forbidden statement.
+    (``enable_external_access = false``, then the configuration is locked), and has ``QUERY_MEMORY``, ``QUERY_ROWS`` and
+    ``QUERY_SECONDS``. Raises UserError with DuckDB's own words for a faulty, forbidden or boundless statement.
     """
     import duckdb
 
@@ -92,6 +111,7 @@ def query(path: Path, sql: str) -> pd.DataFrame:
                 "enable_external_access": "false",
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
+                "memory_limit": QUERY_MEMORY,
                 "lock_configuration": "true",
             },
         ) as connection:
@@ -107,9 +127,34 @@ def query(path: Path, sql: str) -> pd.DataFrame:
                 raise UserError(
                     "this statement gives no rows; the warehouse is only read, with select, from, show or describe"
                 )
-            return _frame(rows.to_arrow_table())
+            clock = threading.Timer(QUERY_SECONDS, connection.interrupt)
+            clock.daemon = True
+            clock.start()
+            try:
+                return _frame(_bounded(rows))
+            finally:
+                clock.cancel()
+    except duckdb.InterruptException as fault:
+        raise UserError(
+            f"the answer took more than {QUERY_SECONDS:g} seconds; ask for less at a time"
+        ) from fault
     except duckdb.Error as fault:
         raise UserError(f"the warehouse says: {str(fault).strip()}") from fault
+
+
+def _bounded(rows: duckdb.DuckDBPyRelation) -> pa.Table:
+    """The answer in memory, read in pieces, so that one without end is given up in time."""
+    import pyarrow as pa
+
+    reader = rows.to_arrow_reader(100_000)
+    pieces: list[pa.RecordBatch] = []
+    for piece in reader:
+        pieces.append(piece)
+        if sum(one.num_rows for one in pieces) > QUERY_ROWS:
+            raise UserError(
+                f"the answer has more than {QUERY_ROWS:,} rows; add a limit, or count and group them"
+            )
+    return pa.Table.from_batches(pieces, reader.schema)
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:

@@ -26,7 +26,7 @@ def carried_on(
     """The styles of `previous` in this month's window, and what became of them."""
     modality = previous.modality
     rows = stratified_rows(posts.months, usable, params.max_warm_rows, params.seed)
-    unit = posts.rows_of(modality)[rows]
+    unit = posts.taken(modality, rows)
     going = continue_styles(
         unit,
         number_of_month(month) - np.array([number_of_month(each) for each in posts.months[rows]]),
@@ -51,7 +51,7 @@ def carried_on(
         for row in np.flatnonzero(np.isin(state.ids, previous.style_ids)):
             otherwise[row] = before[np.searchsorted(previous.style_ids, state.ids[row])]
         labels = np.where(having[rows] & (going.weights > 0), going.labels, -1)
-        return weighted_centroids(posts.rows_of(kind)[rows], labels, going.weights, otherwise)
+        return weighted_centroids(posts.taken(kind, rows), labels, going.weights, otherwise)
 
     both = posts.having("multimodal")
     scored = np.flatnonzero(going.labels >= 0)

@@ -151,14 +151,19 @@ def assign_styles(model: StyleModel, table: pa.Table, month: str) -> pd.DataFram
     )
 
 
+def post_key(post_ids: Sequence[str]) -> npt.NDArray[np.uint64]:
+    """The 64-bit key of each post id (n,), the same on every machine."""
+    return pd.util.hash_array(np.asarray(post_ids, dtype=object))
+
+
 def post_keys(post_ids: Sequence[str]) -> npt.NDArray[np.uint64]:
     """Sorted 64-bit keys (n,) of post ids, the same on every machine."""
-    return np.sort(pd.util.hash_array(np.asarray(post_ids, dtype=object)))
+    return np.sort(post_key(post_ids))
 
 
-def unseen_posts(model: StyleModel, post_ids: Sequence[str]) -> int:
-    """How many of these posts, which lie in the model's window now, it was not fitted on: they arrived later."""
-    return int((~np.isin(post_keys(post_ids), model.seen_posts)).sum())
+def unseen_posts(model: StyleModel, keys: npt.NDArray[np.uint64]) -> int:
+    """How many of these posts (`post_key`), which lie in the model's window now, arrived after it was fitted."""
+    return int((~np.isin(keys, model.seen_posts)).sum())
 
 
 def by_model(model: StyleModel, posts: Posts) -> tuple[Nearest, npt.NDArray[np.object_]]:

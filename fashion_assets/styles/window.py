@@ -17,6 +17,9 @@ from fashion_assets.encoders.rows import unit_rows
 from fashion_assets.encoders.tables import model_ids_of, vectors_of
 from fashion_assets.storage.errors import UserError
 
+#: Rows whose squares are held at a time.
+_BLOCK_ROWS = 4_096
+
 Modality = Literal["multimodal", "text", "image"]
 
 
@@ -38,6 +41,11 @@ class Posts:
     def rows_of(self, modality: Modality) -> npt.NDArray[np.float32]:
         """The unit rows that a model of this modality compares."""
         return {"multimodal": self.joint, "text": self.text, "image": self.image}[modality]
+
+    def taken(self, modality: Modality, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
+        """Those at the ascending places `rows`, not copied if it is all of them."""
+        unit = self.rows_of(modality)
+        return unit if len(rows) == len(unit) else unit[rows]
 
     def having(self, modality: Modality) -> npt.NDArray[np.bool_]:
         """Which posts have what this modality needs; "multimodal" needs both."""
@@ -77,6 +85,7 @@ def read_posts(table: pa.Table, text_dim: int, *, ordered: bool = False) -> Post
     order = np.lexsort((np.asarray(ids, dtype=np.str_), months)) if ordered and ids else np.arange(len(ids))
     vectors = vectors[order]
     text, image = unit_rows(vectors[:, :text_dim]), unit_rows(vectors[:, text_dim:])
+    joint = unit_rows(vectors, out=vectors)  # a copy of our own: the order was just taken
     flags = [
         np.asarray(table.column(name).to_pylist(), dtype=bool)[order] for name in ("has_text", "has_image")
     ]
@@ -85,7 +94,7 @@ def read_posts(table: pa.Table, text_dim: int, *, ordered: bool = False) -> Post
         months=months[order],
         has_text=flags[0] & text.any(axis=1),
         has_image=flags[1] & image.any(axis=1),
-        joint=unit_rows(vectors),
+        joint=joint,
         text=text,
         image=image,
         model_id=models[0] if models else "",
@@ -124,8 +133,12 @@ def block_weights(joint: npt.NDArray[np.float32], text_dim: int) -> tuple[float,
     """Mean lengths of the two blocks of joint unit rows; (0, 0) without rows."""
     if not len(joint):
         return 0.0, 0.0
-    blocks = (joint[:, :text_dim], joint[:, text_dim:])
-    text, image = (float(np.linalg.norm(block, axis=1).mean()) for block in blocks)
+    lengths = np.empty((2, len(joint)), dtype=np.float32)
+    for start in range(0, len(joint), _BLOCK_ROWS):
+        rows = slice(start, start + _BLOCK_ROWS)
+        lengths[0, rows] = np.linalg.norm(joint[rows, :text_dim], axis=1)
+        lengths[1, rows] = np.linalg.norm(joint[rows, text_dim:], axis=1)
+    text, image = (float(each.mean()) for each in lengths)
     return text, image
 
 

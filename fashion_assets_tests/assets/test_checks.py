@@ -123,5 +123,5 @@ def test_the_document_names_every_check_and_no_other() -> None:
             assert spec.blocking and keys == set(KEYS.get(spec.asset_key.to_user_string(), ()))
         else:
             blocks = "yes" if spec.blocking else "no"
-            severity = spec.metadata.get("severity", row[3])
+            severity = spec.metadata["severity"]
             assert row[1] == f"`{spec.asset_key.to_user_string()}`" and row[3:5] == [severity, blocks], name

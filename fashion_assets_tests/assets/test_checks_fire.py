@@ -14,12 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pytest
 
-from fashion_assets.defs.checks.embeddings import EMBEDDING_CHECKS
+from fashion_assets.defs.checks import all_checks
 from fashion_assets.defs.checks.factory import Check, Finding, Look
-from fashion_assets.defs.checks.keywords import KEYWORD_CHECKS
-from fashion_assets.defs.checks.posts import POST_CHECKS
-from fashion_assets.defs.checks.styles import STYLE_CHECKS
-from fashion_assets.defs.checks.tables import columns_off, table_checks
+from fashion_assets.defs.checks.tables import columns_off
 from fashion_assets.defs.resources import Encoders
 from fashion_assets.defs.schemas import SCHEMAS
 from fashion_assets.encoders.tables import embedding_table
@@ -30,10 +27,7 @@ from fashion_assets.styles.model import StyleModel
 
 MONTH = "2024-06"
 EARLIER = [shift_month(MONTH, -n) for n in range(5, 0, -1)]
-CHECKS: dict[str, Check] = {
-    check.name: check
-    for check in (*table_checks(), *POST_CHECKS, *KEYWORD_CHECKS, *EMBEDDING_CHECKS, *STYLE_CHECKS)
-}
+CHECKS: dict[str, Check] = {check.name: check for check in all_checks()}
 
 
 @pytest.fixture

@@ -22,7 +22,9 @@ ON_A_NETWORK = {
     "text_embeddings",
     "image_embeddings",
     "product_embeddings",
+    "product_finetuning",
     "category_projection",
+    "projected_products",
 }
 
 

@@ -46,6 +46,7 @@ GRAPH = {
     "product_split": ("products", None),
     "attribute_classifiers": ("products", "attribute"),
     "product_report": ("products", None),
+    "product_finetuning": ("products", None),
     "projected_products": ("products", None),
     "product_predictions": ("products", None),
     "category_projection": ("products", None),

@@ -1,7 +1,7 @@
 """The sensor asks for the months that new files touch: once, whole, in slices, and again after a failure."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -10,6 +10,7 @@ import pytest
 from fashion_assets.defs import sensors
 from fashion_assets.defs.run_tags import LANDED, LANDED_DIGEST, LANDED_MONTH
 from fashion_assets.defs.sensors import ATTEMPTS, incoming_sensor
+from fashion_assets.posts import landed
 from fashion_assets.posts.landed import read_ledger
 from fashion_assets.posts.landing import landing_digests
 from fashion_assets.settings import Settings
@@ -220,6 +221,44 @@ def test_refused_files_do_not_hold_up_the_others(house: House, monkeypatch: pyte
     house.crawl("z.csv", post(1, "2024-01-05"))
     house.tick()
     assert [house.tick() for _ in range(3)][-1] == ["2024-01-01"]
+
+
+def test_a_tick_reads_no_more_of_the_lake_when_more_has_landed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a tick opens depends on the files that are new and on their months, not on all that has landed before."""
+    opened: list[Path] = []
+    for name in ("read_parquet", "read_parquet_schema"):
+        read = getattr(landed, name)
+
+        def counted(path: Path, *arguments: object, read: Callable[..., object] = read) -> object:
+            opened.append(path)
+            return read(path, *arguments)
+
+        monkeypatch.setattr(landed, name, counted)
+
+    def opened_by_two_files(number: int, month: str) -> int:
+        house.crawl(f"a{number}.csv", post(number, f"{month}-05"))
+        house.tick()
+        opened.clear()
+        assert house.tick() == [f"{month}-01"]
+        house.run()
+        # A second file of the same authors: the files that the tick before wrote are known by now.
+        house.crawl(f"b{number}.csv", post(number + 1, f"{month}-05"))
+        house.tick()
+        house.tick()
+        house.run()
+        return len(opened)
+
+    opened_by_two_files(10, "2023-01")
+    few = opened_by_two_files(20, "2023-02")
+    for number in range(100, 160):
+        house.crawl(f"{number}.csv", post(number, f"2024-0{2 + number % 2}-05"))
+    house.tick()
+    house.tick()
+    house.run()
+    opened_by_two_files(30, "2023-03")  # reads the sixty, once
+    assert opened_by_two_files(40, "2023-04") == few
 
 
 @pytest.mark.slow

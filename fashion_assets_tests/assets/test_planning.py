@@ -10,7 +10,7 @@ import pytest
 from fashion_assets.definitions import build_definitions
 from fashion_assets.defs.planning import Node, Planner
 from fashion_assets.defs.resources import recipe_path, tfashion_path, user_dictionary_path
-from fashion_assets.defs.training_posts import training_version
+from fashion_assets.defs.training_posts import MAX_POSTS, training_version
 from fashion_assets.keywords.user_dictionary import add_terms
 from fashion_assets.settings import Settings
 from fashion_assets.storage.errors import UserError
@@ -120,6 +120,14 @@ def test_pinned_assets_are_made_anew_when_the_corpus_has_doubled(
         "style_model 2024-02",
     } <= planned
     assert "image_embeddings 2024-01" not in planned
+
+
+def test_what_was_learned_from_as_many_posts_as_ever_stays_however_the_corpus_grows(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    plan = planner(instance, tmp_path)
+    made(instance, plan, plan.plan(), landed_posts=MAX_POSTS)
+    assert planner(instance, tmp_path, posts=10 * MAX_POSTS).plan() == []
 
 
 #: What a training makes; what another classifier changes; and the styles, which only other word vectors change.

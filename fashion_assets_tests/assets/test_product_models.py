@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fashion_assets.defs import product_models, products
+from fashion_assets.defs import product_finetuning, product_models, products
 from fashion_assets.defs.io_managers import LakeIOManager
 from fashion_assets.defs.partitions import ATTRIBUTES
 from fashion_assets.defs.resources import Encoders, LakeReader, product_model_path, word_vectors_path
@@ -18,19 +18,27 @@ from fashion_assets.encoders.cbow_training import train_cbow
 from fashion_assets.products.model_folder import ModelFolder
 from fashion_assets.products.model_predicting import predict_model, take_in
 from fashion_assets.settings import Settings
+from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.lake import Lake
 from fashion_assets_tests.unit.product_shop_made import write_model_shop
+from fashion_assets_tests.unit.tiny_networks import tiny_timm
 
 #: Names of the default settings, because the partitions are fixed when the module is loaded.
 PRESENT, ABSENT = "category", "season"
 
 
-def materialise(settings: Settings, assets: list[dg.AssetsDefinition], partition: str | None = None) -> None:
-    every = [*dg.load_assets_from_modules([products, product_models])]
+def materialise(
+    settings: Settings,
+    assets: list[dg.AssetsDefinition],
+    partition: str | None = None,
+    config: dict[str, object] | None = None,
+) -> dg.ExecuteInProcessResult:
+    every = [*dg.load_assets_from_modules([products, product_models, product_finetuning])]
     result = dg.materialize(
         every,
         selection=[key for one in assets for key in one.keys],
         partition_key=partition,
+        run_config={"ops": {assets[0].op.name: {"config": config}}} if config else None,
         resources={
             "settings": settings,
             "lake": LakeReader(settings),
@@ -39,6 +47,7 @@ def materialise(settings: Settings, assets: list[dg.AssetsDefinition], partition
         },
     )
     assert result.success
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +127,36 @@ def test_a_shop_without_a_card_gets_empty_tables_and_pages(tmp_path: Path) -> No
     materialise(settings, [product_models.product_predictions, product_models.product_report])
     assert Lake(settings.lake).read("product_predictions").num_rows == 0
     assert "No head has been trained yet" in (settings.reports / "product_heads.html").read_text("utf-8")
+
+
+def test_only_a_missing_label_is_skipped_every_other_fault_of_training_fails(
+    made: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fashion_assets.products import model_training
+
+    def broken(*_: object, **__: object) -> None:
+        raise UserError("kind of head 'catboost' needs the extra boost")
+
+    monkeypatch.setattr(model_training, "train_attribute", broken)
+    monkeypatch.setattr(model_training, "input_digest", lambda *_: "another")
+    before = Lake(made.lake).read("attribute_classifiers", PRESENT)
+    with pytest.raises(Exception, match="needs the extra boost"):
+        materialise(made, [product_models.attribute_classifiers], PRESENT)
+    assert Lake(made.lake).read("attribute_classifiers", PRESENT).equals(before)
+    materialise(made, [product_models.attribute_classifiers], ABSENT)
+
+
+@pytest.mark.slow
+def test_encoders_are_tuned_where_that_is_asked_for(made: Settings, tmp_path: Path) -> None:
+    network = f"timm:test_efficientnet/{tiny_timm(tmp_path / 'e.safetensors', 'test_efficientnet')}"
+    asked = {"image_encoder": network, "text_encoder": "none", "n_blocks": 1, "epochs": 2, "batch_size": 16}
+    result = materialise(made, [product_finetuning.product_finetuning], config=asked)
+    told = result.asset_materializations_for_node("product_finetuning")[0].metadata
+    folder = Path(str(told["experiment"].value))
+    assert folder.parent == product_model_path(made) / "finetuning"
+    assert told["image_encoder"].value == f"timm:{folder / 'encoders' / 'image'}"
+    assert told["text_encoder"].value == "none" and told["epochs"].value == 2
+    assert "data:image/png" in str(told["learning_curves"].value)
+    assert any(name.startswith("confusion_") for name in told) and PRESENT in str(told["figures"].value)
+    with pytest.raises(ValueError, match="greater than or equal to 1"):
+        product_finetuning.FinetuningConfig(epochs=0)

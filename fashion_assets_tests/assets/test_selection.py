@@ -36,3 +36,5 @@ def test_a_decision_is_in_a_selection_by_its_name_alone(graph: Any) -> None:
     assert "closed_month" not in resolve_selection(graph, "+monthly_style_report")
     assert "closed_month" not in resolve_selection(graph, "style_profiles+")
     assert resolve_selection(graph, "closed_month") == {"closed_month"}
+    assert "product_finetuning" not in resolve_selection(graph, "products+")
+    assert resolve_selection(graph, "product_finetuning") == {"product_finetuning"}

@@ -42,7 +42,11 @@ def looked_at(
     sources = {f"raw_posts/{key_of_month(month)}": "same" for month in months}
     graph = build_definitions(settings).resolve_asset_graph()
     planner = Planner(graph, instance, settings, months, sources, 10)
-    return {(one.asset, one.partition and one.partition[:7]): one for one in standings(planner, instance)}
+    found = standings(planner, instance)
+    return {
+        (one.asset, one.partition[:7] if one.kind == "month" and one.partition else one.partition): one
+        for one in found
+    }
 
 
 def make(settings: Settings, instance: dg.DagsterInstance, asset: str, month: str, **tags: str) -> None:
@@ -174,11 +178,16 @@ def test_reasons_are_told_once_and_failures_first() -> None:
         standing("2024-03", State.stale, reason="new input"),
         standing("2024-04", State.missing, reason="missing"),
         standing("2024-05", State.fresh),
+        standing("2024-06", State.stale, reason="2024-06.parquet is gone"),
+        standing("2024-07", State.stale, "cleaned_posts", "2024-07.parquet is gone"),
+        standing("2024-08", State.stale, "cleaned_posts", "2024-08.parquet is gone"),
     ]
     assert list(reason_lines(found)) == [
         "✗ raw_posts 2024-02 failed: run 1 failed",
         "· raw_posts 2024-04 missing",
         "◐ raw_posts 2024-01 … 2024-03 (2) stale: new input",
+        "◐ raw_posts 2024-06 stale: 2024-06.parquet is gone",
+        "◐ cleaned_posts 2024-07 … 2024-08 (2) stale: ….parquet is gone",
     ]
 
 

@@ -1,8 +1,8 @@
 """Runs of a small data root that are killed at random points, run again, and compared with an undisturbed one.
 
-``python -m fashion_assets_tests.integration.killing FOLDER --trials 8 --seed 1`` prints a JSON line for each trial. One
-process has everything imported and has made the undisturbed run; each run of a trial is a fork of it, so that a trial
-costs what the run computes and not what Python loads.
+``python -m fashion_assets_tests.integration.killing FOLDER --trials 8``, with ``ONE_THREAD`` in its environment, prints
+a JSON line for each trial. One process has everything imported and has made the undisturbed run; each run of a trial is
+a fork of it, so that a trial costs what the run computes and not what Python loads.
 
 A kill strikes when the process has used a share, drawn uniformly, of the CPU time that a whole run takes: the wall
 clock says little on a machine that others use. A watcher, another fork, reads every file that becomes visible.
@@ -35,6 +35,8 @@ READ = {".parquet", ".json", ".duckdb", ".safetensors", ".png"}
 #: Landing notes that hold times of day; their rows are compared without these columns.
 TIMES = {"landed_at", "changed_ns", "seen_at", "mtime_ns"}
 _SECONDS_AT_MOST = 600.0
+#: Environment of the process: pools of threads do not live through a fork, but for Numba's own kind.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "NUMBA_THREADING_LAYER": "workqueue"}
 
 
 def prepare(folder: Path) -> Path:

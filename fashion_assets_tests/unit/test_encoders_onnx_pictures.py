@@ -17,7 +17,11 @@ from fashion_assets_tests.unit.tiny_networks import tiny_bert, tiny_marqo, tiny_
 
 @pytest.mark.parametrize(
     "kind",
-    ["timm", pytest.param("open_clip", marks=pytest.mark.slow), pytest.param("squash", marks=pytest.mark.slow)],
+    [
+        "timm",
+        pytest.param("open_clip", marks=pytest.mark.slow),
+        pytest.param("squash", marks=pytest.mark.slow),
+    ],
 )
 def test_an_exported_tower_gives_the_same_vectors(tmp_path: Path, kind: str) -> None:
     if kind == "timm":

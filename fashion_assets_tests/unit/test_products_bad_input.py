@@ -96,6 +96,13 @@ def test_cards_to_predict_are_kept_with_what_they_have_and_marked(tmp_path: Path
         assert found.arrived == 6 == len(found.products) + len(found.quarantined)
 
 
+def test_cards_without_a_single_text_are_learned_from_their_pictures(tmp_path: Path) -> None:
+    write_shop(tmp_path, "id,title,gender\n1,,Women\n2,100 %,Men\n", {"1.jpg": picture(), "2.jpg": picture()})
+    taken = take_in_products(tmp_path)
+    assert taken.products["id"].tolist() == ["1", "2"] and taken.quarantined.empty
+    assert taken.products["note"].str.contains("only its picture is known").all()
+
+
 def test_what_happened_to_the_cards_is_told_in_sentences(tmp_path: Path) -> None:
     rows = "1,dress\n1,coat\n2,hat\n3,shoe\n4,skirt\n"
     pictures = {f"{name}.jpg": picture() for name in (1, 2, 77, 78)}
@@ -180,6 +187,8 @@ def test_a_missing_folder_an_unknown_label_and_a_broken_zip(tmp_path: Path) -> N
     write_shop(tmp_path, "id,title,gender\n1,dress,Women\n")
     with pytest.raises(UserError, match=r"label column seasn is in no card file .* gender"):
         read_product_cards(tmp_path, ["gender", "seasn"])
+    with pytest.raises(UserError, match=r"label column Gender is in no card file .* did you mean gender\?"):
+        read_product_cards(tmp_path, ["Gender"])
     with pytest.raises(UserError, match="no text encoding"):
         read_product_cards(tmp_path, encoding="klingon")
     (tmp_path / "images.zip").write_bytes(b"no zip")

@@ -54,7 +54,7 @@ def test_predictions_hold_every_product_once_and_are_judged(shop: Path, model: P
     assert done.exit_code == 0, done.output
     table = pd.read_csv(out, dtype={"id": str})
     names = [f"{name}{end}" for name in ("kind", "colour") for end in ("", "_confidence", "_abstained")]
-    assert table.columns.tolist() == ["id", *names, "inputs"]
+    assert table.columns.tolist() == ["id", *names, "inputs", "decided"]
     cards = pd.read_csv(shop / "cards.csv", dtype=str)
     assert sorted(table["id"]) == sorted(set(cards["id"]))
     assert table["kind"].notna().all()
@@ -71,6 +71,28 @@ def test_predictions_hold_every_product_once_and_are_judged(shop: Path, model: P
     right = (table["kind"].to_numpy() == cards.drop_duplicates("id")["kind"].to_numpy()).mean()
     assert figures["labels"]["kind"]["metrics"]["accuracy"] == pytest.approx(right)
     assert len(figures["labels"]["kind"]["confusion"]["labels"]) == 3
+
+
+def test_ids_and_labels_that_look_like_formulas_are_harmless_and_judged(shop: Path, tmp_path: Path) -> None:
+    cards = pd.read_csv(shop / "cards.csv", dtype=str).drop_duplicates("id").dropna(subset="title")
+    cards.loc[cards.index[0], "id"] = "=1+1"
+    cards["kind"] = cards["kind"].replace("bag", "-x")
+    odd = tmp_path / "odd"
+    odd.mkdir()
+    cards.to_csv(odd / "cards.csv", index=False)
+    (odd / "more.csv").write_text("id,title,kind\n@ref,,dress\n", encoding="utf-8")
+    out, to = tmp_path / "preds.csv", ("--model-dir", tmp_path / "m")
+    assert call("train", odd, "--labels", "kind", "--kinds", "logistic", *to).exit_code == 0
+    assert "'@ref" in (tmp_path / "m" / "refused.csv").read_text("utf-8")
+    assert call("predict", odd, *to, "--out", out).exit_code == 0
+    written = out.read_text("utf-8")
+    assert "\n'=1+1," in written and ",'-x," in written
+    assert "\n'@ref," in out.with_name("preds.refused.csv").read_text("utf-8")
+    judged = call("evaluate", out, odd / "cards.csv", "--json", tmp_path / "figures.json")
+    figures = json.loads((tmp_path / "figures.json").read_text("utf-8"))
+    assert figures["n_judged"] == len(cards) and "each head's own" in judged.output
+    assert figures["labels"]["kind"]["metrics"]["accuracy"] > 0.9
+    assert "-x" in figures["labels"]["kind"]["confusion"]["labels"]
 
 
 def test_a_zip_is_read_as_the_folder_is(shop: Path, model: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from fashion_assets.products.classifiers import CLASSIFIERS
 from fashion_assets.products.export import HeadsSession, export_heads
 from fashion_assets.products.features import ProductFeatures
 from fashion_assets.products.heads import AttributeHead
-from fashion_assets.products.heads.kernel import KernelBench
+from fashion_assets.products.heads.kernel import kernel_machines
 from fashion_assets.products.logit_adjustment import LogitAdjustment
 from fashion_assets.products.onnx_graph import GraphBuilder, Terms
 from fashion_assets.products.vectors import join_vectors
@@ -104,7 +104,7 @@ def test_heads_of_one_model_share_what_they_compare(tmp_path: Path) -> None:
     signals = first.space_.transform(features.take(rows))
     second = AttributeHead("two")
     codes = second.set_classes(names[::-1][rows])
-    machine = KernelBench(signals, seed=7).prepare(codes, 3).machine()
+    machine = kernel_machines(signals, {"two": codes}, {"two": 3})["two"]
     made = [first, second.adopt(first.model_id, first.space_, machine)]
     alone = export_heads(made[:1], tmp_path / "one.onnx")
     both = export_heads(made, tmp_path / "both.onnx")

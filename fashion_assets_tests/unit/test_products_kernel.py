@@ -7,11 +7,14 @@ import pytest
 import scipy.sparse
 
 from fashion_assets.encoders.rows import unit_rows
+from fashion_assets.products.classifiers.base import softmax
 from fashion_assets.products.heads.kernel import (
     REGULARISATION,
     SHARPNESS,
     Attribute,
     KernelBench,
+    KernelMachine,
+    kernel_machines,
     thinned,
 )
 from fashion_assets.products.heads.similarity import similarity
@@ -38,7 +41,7 @@ CODES[[3, 40, 77]] = -1
 
 @pytest.fixture(scope="module")
 def attribute() -> Attribute:
-    return KernelBench(SIGNALS, seed=0).prepare(CODES, 3)
+    return KernelBench(SIGNALS).prepare(CODES, 3)
 
 
 def solved(train: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -49,8 +52,7 @@ def solved(train: np.ndarray, rows: np.ndarray) -> np.ndarray:
     mean = targets.mean(axis=0)
     weights = np.linalg.solve(similarity(own, own) + REGULARISATION * np.eye(len(known)), targets - mean)
     scores = SHARPNESS * (similarity(SIGNALS.take(rows), own) @ weights + mean)
-    raised = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return raised / raised.sum(axis=1, keepdims=True)
+    return softmax(scores)
 
 
 @pytest.mark.parametrize("count", [20, 60])
@@ -67,23 +69,36 @@ def test_leaving_products_out_afterwards_is_never_having_known_them(attribute: A
     assert attribute.left_out(rows) == pytest.approx(solved(others, rows), abs=1e-4)
 
 
-def test_the_machine_is_that_of_all_labelled_products(attribute: Attribute) -> None:
+@pytest.fixture(scope="module")
+def machine() -> KernelMachine:
+    other = np.where(np.arange(N) % 7 == 0, -1, np.arange(N) % 2)
+    return kernel_machines(SIGNALS, {"one": CODES, "other": other}, {"one": 3, "other": 2})["one"]
+
+
+def test_the_machine_is_that_of_all_products_with_its_label(machine: KernelMachine) -> None:
     both = np.flatnonzero(SIGNALS.has_image & SIGNALS.has_text)
-    found = attribute.machine().predict_proba(SIGNALS.take(both))
-    assert found == pytest.approx(solved(np.arange(N), both), abs=1e-4)
+    assert machine.predict_proba(SIGNALS.take(both)) == pytest.approx(solved(np.arange(N), both), abs=1e-4)
+    assert not machine.weights[CODES < 0].any()
 
 
-def test_one_side_alone_is_least_squares_on_that_side(attribute: Attribute) -> None:
-    # With every product a landmark, subset of regressors is the full machine.
+def test_products_are_predicted_in_blocks(machine: KernelMachine, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fashion_assets.products.heads import kernel
+
+    whole = machine.predict_proba(SIGNALS)
+    monkeypatch.setattr(kernel, "BLOCK", 7)
+    assert machine.predict_proba(SIGNALS) == pytest.approx(whole, abs=1e-6)
+    assert machine.predict_proba(SIGNALS.take(np.arange(0))).shape == (0, 3)
+
+
+def test_one_side_alone_is_least_squares_on_that_side(machine: KernelMachine) -> None:
     pictures = SIGNALS.only("image").take(np.arange(4, N))
     known = np.flatnonzero(CODES[4:] >= 0)
     kernel = similarity(pictures, pictures)
-    targets = np.eye(3)[CODES[4:][known]]
     mean = np.eye(3)[CODES[CODES >= 0]].mean(axis=0)
     system = kernel[np.ix_(known, known)] + REGULARISATION * np.eye(len(known))
-    expected = (kernel[:, known] @ np.linalg.solve(system, targets - mean) + mean).argmax(axis=1)
-    found = attribute.machine().predict_proba(pictures).argmax(axis=1)
-    assert (found == expected).mean() > 0.95
+    weights = np.linalg.solve(system, np.eye(3)[CODES[4:][known]] - mean)
+    expected = softmax(SHARPNESS * (kernel[:, known] @ weights + mean))
+    assert machine.predict_proba(pictures) == pytest.approx(expected, abs=1e-4)
 
 
 def test_the_similarity_is_a_kernel_with_one_on_its_diagonal() -> None:

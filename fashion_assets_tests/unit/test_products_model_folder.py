@@ -43,7 +43,7 @@ def copy(trained: TrainedModel, tmp_path: Path) -> Path:
 def test_a_training_says_what_it_did_and_left_out(trained: TrainedModel) -> None:
     assert list(trained.records) == ["kind", "colour", "constant"]
     assert trained.records["kind"].metrics["accuracy"] > 0.9
-    assert trained.n_all_right > 0
+    assert trained.joint.n > 0
     notes = "\n".join(trained.notes)
     assert "always says so" in notes  # the column with one class
     assert "empty" in notes and "blank is left out" in notes  # the column without a label
@@ -81,7 +81,7 @@ def test_a_folder_that_was_moved_predicts_the_same(shop: Path, trained: TrainedM
     wide = tables[0]
     assert wide["id"].is_unique and len(wide) == 91
     names = [f"{name}{end}" for name in trained.records for end in ("", "_confidence", "_abstained")]
-    assert wide.columns.tolist() == ["id", *names, "inputs"]
+    assert wide.columns.tolist() == ["id", *names, "inputs", "decided"]
     assert wide["kind"].notna().all()
     inputs = wide.set_index("id")["inputs"]
     assert inputs["p-text"] == "text" and inputs["p-image"] == "image"

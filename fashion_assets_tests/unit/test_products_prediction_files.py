@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from fashion_assets.products.prediction_files import evaluate_files
+from fashion_assets.storage.csv_text import csv_text
 from fashion_assets.storage.errors import UserError
 
 PREDICTIONS = """id,gender,gender_confidence,gender_abstained,season,season_confidence,season_abstained,inputs
@@ -30,6 +32,24 @@ def files(folder: Path, predictions: str = PREDICTIONS, truth: str = TRUTH) -> t
     one.write_text(predictions, encoding="utf-8")
     other.write_text(truth, encoding="utf-8")
     return one, other
+
+
+def test_cells_and_names_that_were_written_as_no_formula_are_read_as_they_were(tmp_path: Path) -> None:
+    table = pd.DataFrame({"id": ["=1+1", "b"], "-kind": ["-x", "+y"], "-kind_confidence": [0.9, 0.8]})
+    written = csv_text(table)
+    assert "'=1+1" in written and "'-x" in written and "'-kind" in written
+    truth = csv_text(table[["id", "-kind"]])
+    for text in (truth, truth.replace("'", "")):  # as this program writes it, and as a person does
+        found = evaluate_files(*files(tmp_path, written, text))
+        assert found.n_judged == 2 and found.metrics["-kind"].accuracy.value == 1.0
+
+
+def test_the_file_says_how_its_labels_were_decided(tmp_path: Path) -> None:
+    for column, words in (("together", "joint decoder;"), ("alone", "each head's own")):
+        head, *rows = PREDICTIONS.splitlines()
+        text = "\n".join([f"{head},decided", *(f"{row},{column}" for row in rows)]) + "\n"
+        assert words in evaluate_files(*files(tmp_path, text)).decided
+    assert "is not said" in evaluate_files(*files(tmp_path)).decided
 
 
 def test_figures_and_a_sentence_for_what_was_left_out(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from fashion_assets.products.features import ProductFeatures
 from fashion_assets.products.heads import HeadConfig
+from fashion_assets.products.heads.together import fit_together
 from fashion_assets.products.training import TrainedHead, train_attribute
 from fashion_assets.storage.errors import UserError
 from fashion_assets_tests.unit.products_made import made_products, made_split
@@ -121,6 +122,39 @@ def test_without_validation_products_the_first_kind_is_taken_and_said(
     assert found.kind == "kernel" and "too few to choose" in found.head.note_
     none = train_attribute("season", *made, np.full(N, "train", dtype=object))
     assert none.metrics is None and none.test.empty
+
+
+@pytest.mark.parametrize("kinds", [("kernel",), ("logistic", "kernel")])
+def test_a_shop_with_too_few_validation_products_is_trained_and_decided_together(
+    kinds: tuple[str, ...],
+) -> None:
+    products, features = made_products(45)
+    split, config = made_split(45), HeadConfig(kinds=kinds)
+    trained = {
+        name: train_attribute(name, products, features, split, config=config) for name in ("kind", "season")
+    }
+    for one in trained.values():
+        assert one.kind == kinds[0] and "9 labelled validation products" in one.head.note_
+        assert len(one.validation_probabilities) == len(one.validation_rows) == 0
+        assert len(one.test) == 9 and one.n_train == 45
+    assert fit_together(trained, products, split) is None
+
+
+def test_products_without_any_text_are_trained_and_predicted_by_their_pictures() -> None:
+    products, features = made_products(N, noise=0.3)
+    blank = ("",) * N
+    pictures = ProductFeatures(features.vectors, blank, blank)
+    found = train_attribute("season", products.assign(title="", text=""), pictures, made_split(N))
+    assert found.metrics is not None and found.metrics.accuracy.value > 0.9
+    # A head of products with both sides says the same of a picture alone as one that never saw a text.
+    config = HeadConfig(kinds=("kernel",))
+    both = train_attribute("season", products, features, made_split(N), config=config).head
+    alone = train_attribute("season", products, pictures, made_split(N), config=config).head
+    assert both.machine_ is not None and both.space_ is not None and alone.space_ is not None
+    assert alone.machine_ is not None
+    assert both.machine_.predict_proba(both.space_.transform(pictures)) == pytest.approx(
+        alone.machine_.predict_proba(alone.space_.transform(pictures)), abs=1e-4
+    )
 
 
 def test_misuse_gets_a_sentence(made: tuple[pd.DataFrame, ProductFeatures]) -> None:

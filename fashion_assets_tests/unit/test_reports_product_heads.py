@@ -41,7 +41,8 @@ def record(attribute: str = "season") -> HeadRecord:
 
 
 def test_the_page_holds_figures_charts_and_published_figures_with_the_note() -> None:
-    page = render_heads([record()], NOW, {"value": 0.66, "low": 0.6, "high": 0.7, "n": 150})
+    share = {"value": 0.66, "low": 0.6, "high": 0.7}
+    page = render_heads([record()], NOW, {"n": 150, "together": share, "alone": share, "decided": {}})
     assert page.count("<svg") == 5  # confusion, bars, calibration, learning curve, search
     assert "<b>Fall</b>" not in page and "&lt;b&gt;Fall&lt;/b&gt;" in page
     assert "0.660 (0.600–0.700)" in page and "0.622" in page  # all right; season as published
@@ -49,6 +50,22 @@ def test_the_page_holds_figures_charts_and_published_figures_with_the_note() -> 
     assert f"isadult {PUBLISHED['isadult']:.3f}" in page  # published for what we do not have
     assert "a note &amp; a half" in page and "<script" not in page
     assert "http" not in page.replace("http-equiv", "")
+
+
+def test_the_page_tells_figures_of_heads_alone_from_those_decided_together() -> None:
+    found = record()
+    figures = {
+        "n": 150,
+        "together": {"value": 0.66, "low": 0.6, "high": 0.7},
+        "alone": {"value": 0.61, "low": 0.55, "high": 0.65},
+        "decided": {found.attribute: {"accuracy": 0.777, "macro_f1": 0.543}},
+    }
+    page = render_heads([found], NOW, figures)
+    assert "0.660 (0.600–0.700) as the model decides, with the joint decoder" in page
+    assert "0.610 (0.550–0.650) with each head by itself" in page
+    assert "0.777, 0.543" in page and "Each head by itself, here and below" in page
+    apart = render_heads([found], NOW, figures | {"decided": {}})
+    assert "has no joint decoder" in apart and "decided<br>together" not in apart
 
 
 def test_a_page_without_heads_says_so(tmp_path: Path) -> None:

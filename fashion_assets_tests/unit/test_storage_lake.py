@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.files import file_digest, write_parquet_atomic, write_parquet_stream_atomic
 from fashion_assets.storage.lake import Lake, MissingMonthsError
 from fashion_assets.storage.parquet_files import open_parquet
 from fashion_assets.storage.places import Place
@@ -48,6 +51,35 @@ def test_a_damaged_file_is_named_with_what_to_do(lake: Lake) -> None:
         UserError, match=r"2024-01\.parquet cannot be read.*fashion-assets run makes it again.*posts 2024-01"
     ):
         lake.read("posts", "2024-01")
+
+
+def test_a_flipped_bit_never_gives_other_rows(tmp_path: Path) -> None:
+    """Every page has a checksum; what lies between pages changes nothing or cannot be read."""
+    lake, rng = Lake(tmp_path), np.random.default_rng(0)
+    table = pa.table(
+        {"vector": rng.random(2000, dtype=np.float32), "post_id": [str(at) for at in range(2000)]}
+    )
+    path = lake.write("posts", "2024-01", table)
+    assert isinstance(path, Path)
+    whole, refused = path.read_bytes(), 0
+    for place in np.linspace(0, len(whole) - 1, 150).astype(int):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(flipped)
+        try:
+            read = pa.Table.from_batches(list(lake.batches("posts", "2024-01")))
+            assert read.equals(table) and lake.read("posts", "2024-01").equals(table), place
+        except UserError as fault:
+            assert str(path) in str(fault)
+            refused += 1
+    assert refused > 140
+
+
+def test_the_digest_of_a_file_is_that_of_its_bytes(any_root: Place) -> None:
+    path = any_root / "t.parquet"
+    assert write_parquet_atomic(path, pa.table({"a": range(5000)})) == file_digest(path)
+    parts = [pa.table({"a": range(at, at + 3)}) for at in range(0, 9, 3)]
+    assert write_parquet_stream_atomic(path, parts[0].schema, parts) == file_digest(path)
 
 
 def test_batches_are_the_table_in_order(lake: Lake) -> None:

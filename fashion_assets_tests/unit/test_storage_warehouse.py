@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -27,6 +28,16 @@ def test_rows_come_back(warehouse: Path) -> None:
     assert query(warehouse, "select comment from duckdb_tables()")["comment"].tolist() == ["It's the posts"]
 
 
+def test_a_table_may_come_in_parts(tmp_path: Path) -> None:
+    months = [
+        pa.table({"post_id": [f"{month}-{row}" for row in range(3)], "words": [["a"]] * 3}) for month in "ab"
+    ]
+    path = tmp_path / "warehouse.duckdb"
+    assert publish_tables(path, {"posts": iter(months), "none": iter(())}, {"posts": "All"}) == {"posts": 6}
+    assert query(path, "from posts")["post_id"].tolist() == ["a-0", "a-1", "a-2", "b-0", "b-1", "b-2"]
+    assert query(path, "select table_name from duckdb_tables()")["table_name"].tolist() == ["posts"]
+
+
 def test_a_reader_keeps_its_file_while_a_new_one_is_published(warehouse: Path) -> None:
     with duckdb.connect(str(warehouse), read_only=True) as reader:
         publish_tables(warehouse, {"posts": pa.table({"post_id": ["c"]})})
@@ -35,13 +46,17 @@ def test_a_reader_keeps_its_file_while_a_new_one_is_published(warehouse: Path) -
 
 
 def test_a_failed_publication_leaves_the_old_file(warehouse: Path) -> None:
-    class Broken:
-        num_rows = 1
+    def broken() -> Iterator[pa.Table]:
+        yield pa.table({"post_id": ["c"]})
+        raise UserError("the second month is damaged")
 
-    with pytest.raises(duckdb.Error):
-        publish_tables(warehouse, {"posts": Broken()})  # type: ignore[dict-item]
+    with pytest.raises(UserError, match="second month"):
+        publish_tables(warehouse, {"posts": broken()})
     assert len(query(warehouse, "from posts")) == 2
-    assert [path.name for path in warehouse.parent.iterdir()] == ["warehouse.duckdb"]
+    assert {path.name for path in warehouse.parent.iterdir()} == {
+        ".warehouse.duckdb.lock",
+        "warehouse.duckdb",
+    }
 
 
 @pytest.mark.parametrize(
@@ -107,3 +122,25 @@ def test_statements_that_read_are_answered(warehouse: Path, statement: str) -> N
 def test_a_missing_warehouse_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="fashion-assets run"):
         query(tmp_path / "none.duckdb", "select 1")
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "statement", "says"),
+    [
+        ("QUERY_ROWS", 1000, "select * from range(1_000_000_000_000)", "more than 1,000 rows"),
+        (
+            "QUERY_SECONDS",
+            0.3,
+            "select count(*) from range(10_000_000) a, range(10_000_000) b",
+            "more than 0.3 seconds",
+        ),
+        ("QUERY_MEMORY", "40MB", "select list(r) from range(100_000_000) t(r)", "(?i)memory"),
+    ],
+)
+def test_a_question_without_end_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: object, statement: str, says: str
+) -> None:
+    publish_tables(tmp_path / "w.duckdb", {"t": pa.table({"a": [1]})})
+    monkeypatch.setattr(f"fashion_assets.storage.warehouse.{limit}", value)
+    with pytest.raises(UserError, match=says):
+        query(tmp_path / "w.duckdb", statement)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from fashion_assets.styles.fitting import SCAN_GROWTH, StyleParams, fit_style_model
-from fashion_assets.styles.model import StyleModel, assign_styles, unseen_posts
+from fashion_assets.styles.model import StyleModel, assign_styles, post_keys, unseen_posts
 from fashion_assets.styles.unchanged import carry_back
 from fashion_assets_tests.unit.styles_made import DriftingStyles, posts_table
 
@@ -83,8 +83,8 @@ def test_a_late_post_makes_the_model_stale_and_is_assigned_by_it(
     months: list[pa.Table], models: list[StyleModel]
 ) -> None:
     model, ids = models[1], pa.concat_tables(months[:2])["post_id"].to_pylist()
-    assert unseen_posts(model, ids) == 0
-    assert unseen_posts(model, [*ids, "late-1", "late-2"]) == 2
+    assert unseen_posts(model, post_keys(ids)) == 0
+    assert unseen_posts(model, post_keys([*ids, "late-1", "late-2"])) == 2
     late = months[1].set_column(0, "post_id", pa.array([f"late-{row}" for row in range(100)]))
     before = assign_styles(model, months[1], "2024-02")["style_id"]
     assert assign_styles(model, late, "2024-02")["style_id"].tolist() == before.tolist()

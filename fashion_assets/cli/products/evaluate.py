@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fashion_assets.cli.options import require_file, write_out
-from fashion_assets.cli.products.options import all_right_line, four_figures, names_of, narrow_table, say
+from fashion_assets.cli.products.options import four_figures, names_of, narrow_table, say
 
 if TYPE_CHECKING:
     from fashion_assets.products.prediction_files import FileEvaluation
@@ -44,15 +44,13 @@ def evaluate(
     say(console, found.notes)
     table = found.table().to_dict("records")
     console.print(narrow_table([_row(row) for row in table]))
-    means = found.means()
     say(
         console,
         [
             *[_abstained(row) for row in table if row["coverage"] < 1],
-            f"Means over {len(table)} labels: accuracy {means['accuracy']:.3f}, macro-F1 {means['macro_f1']:.3f} over "
-            f"all classes, {means['macro_f1_frequent']:.3f} over classes with 5 or more products, weighted F1 "
-            f"{means['weighted_f1']:.3f}",
-            *all_right_line(found.all_right, found.n_all_right, len(table)),
+            *_means(found.means(), len(table)),
+            *_all_right(found, len(table)),
+            f"All figures are of the labels as they stand in {predictions.name}: {found.decided}",
             f"{found.n_judged:,} products judged; intervals by {found.families}",
         ],
     )
@@ -71,6 +69,26 @@ def _row(row: Mapping[Any, Any]) -> dict[str, str]:
         **four_figures(row),
         "ECE": _decimal(row["calibration_error"]),
     }
+
+
+def _means(means: Mapping[str, float], labels: int) -> list[str]:
+    if labels < 2:
+        return []
+    return [
+        f"Means over {labels} labels: accuracy {means['accuracy']:.3f}, macro-F1 {means['macro_f1']:.3f} over all "
+        f"classes, {means['macro_f1_frequent']:.3f} over classes with 5 or more products, weighted F1 "
+        f"{means['weighted_f1']:.3f}"
+    ]
+
+
+def _all_right(found: FileEvaluation, labels: int) -> list[str]:
+    from fashion_assets.products.joint_figures import said
+
+    if not found.n_all_right or labels < 2:
+        return []
+    return [
+        f"All {labels} right: {said(found.all_right)} of {found.n_all_right:,} products that have every label"
+    ]
 
 
 def _abstained(row: Mapping[Any, Any]) -> str:
@@ -99,5 +117,6 @@ def _as_json(found: FileEvaluation) -> dict[str, Any]:
         "n_predictions": found.n_predictions,
         "n_truth": found.n_truth,
         "intervals_by": found.families,
+        "decided": found.decided,
         "notes": found.notes,
     }

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from fashion_assets.products.evaluation import Estimate
     from fashion_assets.settings import Settings
 
 Source = Annotated[
@@ -106,13 +105,3 @@ def narrow_table(rows: list[dict[str, str]]) -> Table:
     for row in rows:
         table.add_row(*row.values())
     return table
-
-
-def all_right_line(share: Estimate, counted: int, labels: int) -> list[str]:
-    """The sentence on all attributes at once; none where no product has every label."""
-    if not counted:
-        return []
-    return [
-        f"All {labels} right: {share.value:.3f} ({share.low:.3f}–{share.high:.3f}) of {counted:,} products that have "
-        "every label"
-    ]

@@ -25,10 +25,13 @@ def predict(
     out: Annotated[
         Path,
         typer.Option(
-            "--out", help="CSV: id, then label, confidence and abstained of each attribute, and inputs."
+            "--out", help="CSV: id, then label, confidence and abstained of each attribute, inputs, decided."
         ),
     ],
     model_dir: ModelDir = None,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Each head by itself, without the model's joint decoder.")
+    ] = False,
     encoding: Encoding = None,
     data_dir: DataDir = Path("data"),
 ) -> None:
@@ -51,7 +54,7 @@ def predict(
             precision=settings.precision,
         )
         step("predicting", 0, 0)
-        predictions = predict_model(model, taken)
+        predictions = predict_model(model, taken, alone=alone)
     refused = refused_path(out)
     write_out(out, people_csv(predictions))
     write_out(refused, people_csv(taken.refused))

@@ -13,7 +13,6 @@ from fashion_assets.cli.products.options import (
     Labels,
     ModelDir,
     Source,
-    all_right_line,
     four_figures,
     model_folder,
     names_of,
@@ -34,7 +33,8 @@ def train(
     image_encoder: Annotated[
         list[str] | None,
         typer.Option(
-            help="Picture encoder, e.g. local:visual or onnx:net.onnx; several with commas or repeated, side by side."
+            help="Picture encoder, e.g. onnx:net.onnx; several with commas, side by side. Unset: FASHION_IMAGE_ENCODER "
+            "beside local:visual."
         ),
     ] = None,
     text_encoder: Annotated[
@@ -53,6 +53,12 @@ def train(
         float | None,
         typer.Option(min=0, max=1, help="Under this confidence a prediction is marked abstained."),
     ] = None,
+    resampling: Annotated[
+        str | None,
+        typer.Option(
+            help="auto: compare drawing classes evenly (SMOTE too) with class weights, keep what wins; unset: none."
+        ),
+    ] = None,
     encoding: Encoding = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same split and heads.")] = 7,
     data_dir: DataDir = Path("data"),
@@ -70,9 +76,11 @@ def train(
     root = model_folder(model_dir, settings)
     plan = TrainingPlan(
         labels=names_of(labels, "--labels"),
-        image_encoders=_specs(image_encoder) or ("local:visual",),
+        # A network tells the article, local:visual the colour.
+        image_encoders=_specs(image_encoder)
+        or tuple(dict.fromkeys((settings.image_encoder, "local:visual"))),
         text_encoder=text_encoder or OWN_WORDS,
-        heads=_head_config(kinds, n_trials, abstain_below, seed),
+        heads=_head_config(kinds, n_trials, abstain_below, resampling, seed),
         seed=seed,
         encoding=encoding,
     )
@@ -96,13 +104,18 @@ def _specs(given: list[str] | None) -> tuple[str, ...]:
 
 
 def _head_config(
-    kinds: str | None, n_trials: int | None, abstain_below: float | None, seed: int
+    kinds: str | None,
+    n_trials: int | None,
+    abstain_below: float | None,
+    resampling: str | None,
+    seed: int,
 ) -> HeadConfig:
     from fashion_assets.products.heads import HeadConfig
 
     changes: dict[str, Any] = {"kinds": names_of(kinds, "--kinds")} if kinds is not None else {}
     changes |= {} if n_trials is None else {"n_trials": n_trials}
     changes |= {} if abstain_below is None else {"abstain_below": abstain_below}
+    changes |= {} if resampling is None else {"resampling": resampling}
     return HeadConfig(seed=seed, **changes)
 
 
@@ -121,8 +134,11 @@ def _show_training(trained: TrainedModel) -> None:
         }
         for name, record in trained.records.items()
     ]
-    say(console, ["On product families that were not trained on, with 95 % bootstrap intervals:"])
+    say(
+        console,
+        ["Each head by itself, on product families that were not trained on, with 95 % bootstrap intervals:"],
+    )
     console.print(narrow_table(rows))
     laps = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in trained.seconds.items())
-    say(console, all_right_line(trained.all_right, trained.n_all_right, len(trained.records)))
+    say(console, trained.joint.sentences(len(trained.records)))
     say(console, [f"{laps} -> {trained.root}"])

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
+from fashion_assets.products.cards import label_columns_of
 from fashion_assets.products.features import ProductFeatures
-from fashion_assets.products.heads.kernel import KernelBench, thinned
+from fashion_assets.products.heads.kernel import KernelBench, KernelMachine, kernel_machines, thinned
 from fashion_assets.products.heads.space import FeatureSpace, Signals
+from fashion_assets.products.labels import label_codes
 
 if TYPE_CHECKING:
     from fashion_assets.products.heads.kernel import Attribute
@@ -29,7 +33,6 @@ class Bench:
     parts: tuple[int, int, int]
     space: FeatureSpace
     signals: Signals
-    seed: int
     _kernel: KernelBench | None = field(default=None, repr=False)
 
     @property
@@ -40,7 +43,7 @@ class Bench:
     def kernel(self, codes: IntArray, n_classes: int) -> Attribute:
         """The attribute of ``codes`` (n,), in the order of ``rows``, on the one factorisation of these products."""
         if self._kernel is None:
-            self._kernel = KernelBench(self.signals, seed=self.seed)
+            self._kernel = KernelBench(self.signals)
         return self._kernel.prepare(codes, n_classes)
 
 
@@ -62,7 +65,7 @@ def judging_bench(
         rows = np.concatenate([train, validation, test]).astype(np.int64)
         space = FeatureSpace().fit(features.take(rows[: len(train) + len(validation)]))
         signals = space.transform(features.take(rows))
-        features.shared[key] = Bench(rows, (len(train), len(validation), len(test)), space, signals, seed)
+        features.shared[key] = Bench(rows, (len(train), len(validation), len(test)), space, signals)
     found: Bench = features.shared[key]
     return found
 
@@ -74,10 +77,29 @@ def final_bench(features: ProductFeatures, seed: int) -> Bench:
         rows = thinned(np.arange(len(features)), seed)
         chosen = features.take(rows)
         space = FeatureSpace().fit(chosen)
-        features.shared[key] = Bench(rows, (len(rows), 0, 0), space, space.transform(chosen), seed)
+        features.shared[key] = Bench(rows, (len(rows), 0, 0), space, space.transform(chosen))
     found: Bench = features.shared[key]
     return found
 
 
-def _digest(split: npt.NDArray[np.object_]) -> str:
-    return hashlib.sha256("\n".join(map(str, split)).encode()).hexdigest()
+def final_machine(
+    features: ProductFeatures, products: pd.DataFrame, attribute: str, seed: int
+) -> KernelMachine:
+    """The machine of ``attribute`` over all products. Those of all label columns are made at once and kept."""
+    names = label_columns_of(products)
+    labels = {name.removeprefix("label_"): label_codes(products[name]) for name in names}
+    key = ("machines", seed, _digest([text for _, codes in labels.values() for text in codes]))
+    if key not in features.shared:
+        bench = final_bench(features, seed)
+        several = {name: found for name, found in labels.items() if len(found[0]) > 1}
+        features.shared[key] = kernel_machines(
+            bench.signals,
+            {name: codes[bench.rows] for name, (_, codes) in several.items()},
+            {name: len(classes) for name, (classes, _) in several.items()},
+        )
+    found: dict[str, KernelMachine] = features.shared[key]
+    return found[attribute]
+
+
+def _digest(values: Iterable[object]) -> str:
+    return hashlib.sha256("\n".join(map(str, values)).encode()).hexdigest()

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fashion_assets.products.features import ProductFeatures
 from fashion_assets.products.heads.config import HEAD_KINDS, KERNEL
-from fashion_assets.products.labels import label_text
+from fashion_assets.products.labels import label_codes
 from fashion_assets.storage.errors import UserError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class AttributeHead:
 
         Raises UserError if no product has a label, lengths differ, or a vector holds NaN.
         """
-        from fashion_assets.products.heads.kernel import KernelBench, thinned
+        from fashion_assets.products.heads.kernel import kernel_machines, thinned
         from fashion_assets.products.heads.rows import RowClassifier
         from fashion_assets.products.heads.space import FeatureSpace
 
@@ -79,28 +79,25 @@ class AttributeHead:
         space = FeatureSpace().fit(chosen)
         signals = space.transform(chosen)
         if self.kind == KERNEL:
-            bench = KernelBench(signals, seed=self.seed)
-            machine: Any = bench.prepare(codes[known], len(self.classes_)).machine()
+            made = kernel_machines(
+                signals, {self.attribute: codes[known]}, {self.attribute: len(self.classes_)}
+            )
+            machine: Any = made[self.attribute]
         else:
             machine = RowClassifier.fit(self.kind, signals, codes[known], seed=self.seed, params=self.params)
         return self.adopt(features.vectors.model_id, space, machine)
 
     def set_classes(self, labels: Sequence[object] | npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         """(n,) codes of ``labels``, -1 for none; sets what is known of the classes. UserError if all are blank."""
-        names = [label_text(label) for label in labels]
-        known = np.array([name is not None for name in names], dtype=bool)
-        if not known.any():
+        classes, codes = label_codes(labels)
+        if not len(classes):
             raise UserError(
-                f"the label column {self.attribute} is empty for all {len(names)} products; nothing to learn from"
+                f"the label column {self.attribute} is empty for all {len(codes)} products; nothing to learn from"
             )
-        classes, found = np.unique([name for name in names if name is not None], return_inverse=True)
-        codes = np.full(len(names), -1, dtype=np.int64)
-        codes[known] = found
-        self.classes_: ObjectArray = classes.astype(object)
-        self.class_counts_ = {
-            str(name): int(count) for name, count in zip(classes, np.bincount(found), strict=True)
-        }
-        self.n_unlabelled_ = int((~known).sum())
+        counts = np.bincount(codes[codes >= 0])
+        self.classes_: ObjectArray = classes
+        self.class_counts_ = {str(name): int(count) for name, count in zip(classes, counts, strict=True)}
+        self.n_unlabelled_ = int((codes < 0).sum())
         self.note_ = ""
         if len(classes) == 1:
             self.note_ = (

@@ -25,10 +25,10 @@ IntArray = npt.NDArray[np.int64]
 REGULARISATION = 0.1
 #: Scores lie around 0 and 1; a softmax of so many times the score is near calibrated before the temperature.
 SHARPNESS = 10.0
-#: Landmarks of the machines for products with one side only; 5,000 are no better on real pictures.
-LANDMARKS = 3000
 #: More training products than this are thinned out by chance: memory grows with the square (16,000: 1 GB).
 MAX_PRODUCTS = 16_000
+#: Products that are compared with the support at a time when they are predicted (4,096 with 13,000: 220 MB).
+BLOCK = 4096
 SIDES = ("image", "text")
 
 
@@ -36,7 +36,7 @@ class Factor:
     """K + lambda I = L L' of products in a fixed order, factorised once for all attributes and all leading parts.
 
     L of the first m products is the leading block of L of all n. So one factorisation answers for the machine that
-    knew training products only, for the one that knew validation products too, and for the final one.
+    knew training products only, and for the one that knew validation products too.
     """
 
     def __init__(self, kernel: Float32Array) -> None:
@@ -84,36 +84,6 @@ def without(half: Float32Array, units: Float32Array, count: int) -> Float32Array
     return np.asarray(z - v @ np.linalg.solve(corner, (v.T @ z).astype(np.float64)).astype(np.float32))
 
 
-class SideFactor:
-    """Least squares on ``side`` alone over landmarks: (K_mn K_nm + lambda K_mm) a = K_mn y (subset of regressors,
-    Rasmussen & Williams 2006, eq. 8.14), for products that have only that side.
-    """
-
-    def __init__(self, signals: Signals, side: str, seed: int) -> None:
-        there = signals.has_image if side == "image" else signals.has_text
-        self.rows = np.flatnonzero(there)
-        order = np.random.default_rng(seed).permutation(len(self.rows))
-        self._marks = np.sort(order[:LANDMARKS])
-        alone = signals.take(self.rows).only(side)
-        self._cross = similarity(alone, alone.take(self._marks))
-        self._normal = (self._cross.T @ self._cross).astype(np.float64)
-
-    def solve(self, targets: Float32Array, labelled: npt.NDArray[np.bool_]) -> tuple[IntArray, Float32Array]:
-        """(landmarks as rows of ``targets``, their weights (m, k)) learnt from the ``labelled`` rows of ``targets``."""
-        from scipy.linalg import solve
-
-        known = labelled[self.rows]
-        marks = known[self._marks]
-        unlabelled = self._cross[~known]
-        system = (self._normal - unlabelled.T @ unlabelled)[np.ix_(marks, marks)]
-        system += REGULARISATION * self._cross[self._marks[marks]][:, marks]
-        # The jitter keeps equal landmarks apart.
-        system[np.diag_indices(len(system))] += 1e-5 * np.trace(system) / len(system)
-        right = self._cross[known][:, marks].T @ targets[self.rows[known]]
-        found = solve(system, right.astype(np.float64), assume_a="pos", overwrite_a=True)
-        return self.rows[self._marks[marks]], np.asarray(found, dtype=np.float32)
-
-
 @dataclass
 class KernelMachine:
     """Scores of k classes from similarity to ``support`` products.
@@ -129,6 +99,13 @@ class KernelMachine:
 
     def predict_proba(self, signals: Signals) -> FloatArray:
         """(n, k) probabilities, before any calibration; class shares for a product with neither side."""
+        starts = range(0, len(signals), BLOCK)
+        parts = [self._scores(signals.take(np.arange(at, min(at + BLOCK, len(signals))))) for at in starts]
+        scores = np.vstack(parts) if parts else np.zeros((0, self.weights.shape[1]), np.float32)
+        return softmax(SHARPNESS * (scores + self.mean))
+
+    def _scores(self, signals: Signals) -> Float32Array:
+        """(n, k) scores less the class shares."""
         scores = np.zeros((len(signals), self.weights.shape[1]), np.float32)
         image, text = signals.has_image, signals.has_text
         whole = image & text
@@ -137,23 +114,28 @@ class KernelMachine:
                 whole |= there
             elif there.any():
                 rows, weights = self.side_weights[side]
-                marks = self.support.take(rows).only(side)
-                scores[there] = similarity(signals.take(np.flatnonzero(there)).only(side), marks) @ weights
+                support = self.support.take(rows).only(side)
+                scores[there] = similarity(signals.take(np.flatnonzero(there)).only(side), support) @ weights
         if whole.any():
             scores[whole] = similarity(signals.take(np.flatnonzero(whole)), self.support) @ self.weights
-        return softmax(SHARPNESS * (scores + self.mean))
+        return scores
 
     def state(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
-        """(arrays, card). Support vectors are kept in half precision."""
-        arrays: dict[str, npt.NDArray[Any]] = {"weights": self.weights, "mean": self.mean}
+        """(arrays, card). Support vectors and weights are kept in half precision, columns in the least width."""
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "weights": self.weights.astype(np.float16),
+            "mean": self.mean,
+        }
         for name, block in self.support.dense.items():
             arrays[f"support.dense.{name}"] = block.astype(np.float16)
         for name, matrix in self.support.ngrams.items():
             arrays[f"support.ngrams.{name}.data"] = matrix.data.astype(np.float16)
-            arrays[f"support.ngrams.{name}.indices"] = matrix.indices.astype(np.int32)
+            arrays[f"support.ngrams.{name}.indices"] = matrix.indices.astype(
+                np.uint16 if matrix.shape[1] <= np.iinfo(np.uint16).max else np.uint32
+            )
             arrays[f"support.ngrams.{name}.indptr"] = matrix.indptr.astype(np.int64)
         for side, (rows, weights) in self.side_weights.items():
-            arrays |= {f"side.{side}.rows": rows, f"side.{side}.weights": weights}
+            arrays |= {f"side.{side}.rows": rows, f"side.{side}.weights": weights.astype(np.float16)}
         widths = {name: int(matrix.shape[1]) for name, matrix in self.support.ngrams.items()}
         return arrays, {"ngram_widths": widths}
 
@@ -173,13 +155,16 @@ class KernelMachine:
             data, indices, indptr = (
                 arrays[f"support.ngrams.{name}.{part}"] for part in ("data", "indices", "indptr")
             )
-            ngrams[name] = scipy.sparse.csr_matrix((data.astype(np.float32), indices, indptr), (count, width))
+            ngrams[name] = scipy.sparse.csr_matrix(
+                (data.astype(np.float32), indices.astype(np.int32), indptr), (count, width)
+            )
         side_weights = {
-            side: (arrays[f"side.{side}.rows"], arrays[f"side.{side}.weights"])
+            side: (arrays[f"side.{side}.rows"], arrays[f"side.{side}.weights"].astype(np.float32))
             for side in SIDES
             if f"side.{side}.rows" in arrays
         }
-        return cls(Signals(dense, ngrams), arrays["weights"], arrays["mean"], side_weights)
+        weights = arrays["weights"].astype(np.float32)
+        return cls(Signals(dense, ngrams), weights, arrays["mean"], side_weights)
 
 
 class KernelBench:
@@ -188,21 +173,15 @@ class KernelBench:
     ``codes`` (n,) are the classes of one attribute, -1 where a product has no label.
     """
 
-    def __init__(self, signals: Signals, *, seed: int) -> None:
-        self.signals, self.seed = signals, seed
+    def __init__(self, signals: Signals) -> None:
         self.factor = Factor(similarity(signals, signals))
-        self._sides: dict[str, SideFactor] | None = None
         self._units: dict[bytes, Float32Array] = {}
 
     def prepare(self, codes: IntArray, n_classes: int) -> Attribute:
         """The attribute of ``codes``, ready for all questions."""
-        labelled = codes >= 0
-        targets = np.zeros((len(codes), n_classes + 1), np.float32)
-        targets[np.flatnonzero(labelled), codes[labelled]] = 1
-        # The last column is 1 for labelled products: means are taken off afterwards, each machine its own.
-        targets[labelled, n_classes] = 1
+        targets = _targets(codes, n_classes)
         return Attribute(
-            self, codes, targets, self.factor.half(targets), self.units(np.flatnonzero(~labelled))
+            self, codes, targets, self.factor.half(targets), self.units(np.flatnonzero(codes < 0))
         )
 
     def units(self, rows: IntArray) -> Float32Array:
@@ -211,13 +190,6 @@ class KernelBench:
         if key not in self._units:
             self._units[key] = self.factor.units(rows)
         return self._units[key]
-
-    def side_factors(self) -> dict[str, SideFactor]:
-        """By side; none if the products have but one, since the machine itself is that of the side then."""
-        if self._sides is None:
-            both = self.signals.has_image.any() and self.signals.has_text.any()
-            self._sides = {side: SideFactor(self.signals, side, self.seed) for side in SIDES} if both else {}
-        return self._sides
 
 
 @dataclass(frozen=True)
@@ -249,18 +221,60 @@ class Attribute:
         found = (self.targets[gone] - residual)[: len(rows)]
         return _probabilities(found, _shares(others, self.targets.shape[1] - 1))
 
-    def machine(self) -> KernelMachine:
-        """The machine of all labelled products, with those for products of one side only."""
-        shares = _shares(self.codes, self.targets.shape[1] - 1)
-        kept = np.flatnonzero(self.codes >= 0)
-        weights = self.bench.factor.weights(without(self.half, self.units, len(self.half)))[kept]
-        place = np.full(len(self.codes), -1)
-        place[kept] = np.arange(len(kept))
-        side_weights = {}
-        for side, factor in self.bench.side_factors().items():
-            rows, found = factor.solve(self.targets, self.codes >= 0)
-            side_weights[side] = (place[rows].astype(np.int64), _centred(found, shares))
-        return KernelMachine(self.bench.signals.take(kept), _centred(weights, shares), shares, side_weights)
+
+def kernel_machines(
+    signals: Signals, codes: Mapping[str, IntArray], n_classes: Mapping[str, int]
+) -> dict[str, KernelMachine]:
+    """Attribute -> the machine of its labelled products, with those for products that come with one side only.
+
+    ``codes`` attribute -> (n,) classes of ``signals``, -1 for none. Machines share one support; a product without the
+    label weighs 0 in it. One factor is made after the other, answers for all attributes and goes: memory holds one.
+    """
+    everywhere = np.arange(len(signals))
+    found = {"": (everywhere, _solved(signals, codes, n_classes))}
+    if signals.has_image.any() and signals.has_text.any():
+        for side, there in (("image", signals.has_image), ("text", signals.has_text)):
+            rows = everywhere[there]
+            alone = signals.take(rows).only(side)
+            found[side] = rows, _solved(alone, {name: own[rows] for name, own in codes.items()}, n_classes)
+    machines = {}
+    for name, own in codes.items():
+        shares = _shares(own, n_classes[name])
+        weights = {side: (rows, _centred(solved[name], shares)) for side, (rows, solved) in found.items()}
+        machines[name] = KernelMachine(signals, weights.pop("")[1], shares, weights)
+    return machines
+
+
+def _solved(
+    signals: Signals, codes: Mapping[str, IntArray], n_classes: Mapping[str, int]
+) -> dict[str, Float32Array]:
+    """Attribute -> (n, k + 1) weights for its targets, those of products without its label 0."""
+    factor = Factor(similarity(signals, signals))
+    blanks = np.flatnonzero(np.any([own < 0 for own in codes.values()], axis=0))
+    units = factor.weights(factor.units(blanks))
+    out = {}
+    for name, own in codes.items():
+        weights = factor.weights(factor.half(_targets(own, n_classes[name])))
+        blank = np.flatnonzero(own[blanks] < 0)
+        if len(blank):
+            # The weights of the others when the blank ones are held at 0 (see ``without``).
+            rows, columns = blanks[blank], units[:, blank]
+            corner = columns[rows].astype(np.float64)
+            weights -= columns @ np.linalg.solve(corner, weights[rows].astype(np.float64)).astype(np.float32)
+            weights[rows] = 0
+        out[name] = weights
+    return out
+
+
+def _targets(codes: IntArray, n_classes: int) -> Float32Array:
+    """(n, k + 1) 1 at the class; the last column is 1 for labelled products, so that means are taken off afterwards,
+    each machine its own.
+    """
+    labelled = np.flatnonzero(codes >= 0)
+    targets = np.zeros((len(codes), n_classes + 1), np.float32)
+    targets[labelled, codes[labelled]] = 1
+    targets[labelled, n_classes] = 1
+    return targets
 
 
 def _centred(found: Float32Array, shares: Float32Array) -> Float32Array:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,19 +12,15 @@ import pandas as pd
 
 from fashion_assets.products.calibration import Temperature
 from fashion_assets.products.evaluation import AttributeMetrics, evaluate_attribute
-from fashion_assets.products.families import families_of
 from fashion_assets.products.features import ProductFeatures
-from fashion_assets.products.heads.bench import Bench, final_bench, judging_bench
+from fashion_assets.products.heads.bench import final_bench, final_machine
 from fashion_assets.products.heads.config import KERNEL, HeadConfig
 from fashion_assets.products.heads.head import AttributeHead, decisions
 from fashion_assets.products.heads.trained import TrainedHead
+from fashion_assets.products.heads.unseen import Unseen
 from fashion_assets.products.logit_adjustment import STRENGTHS, LogitAdjustment
 from fashion_assets.products.macro_f1 import macro_f1
 from fashion_assets.products.reliability import reliability
-
-if TYPE_CHECKING:
-    from fashion_assets.products.heads.kernel import Attribute
-    from fashion_assets.products.heads.tuning import Tuned
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -57,15 +52,10 @@ class HeadRun:
         self.head, self.features, self.config = head, features, config
         self.attribute, self.k = head.attribute, len(head.classes_)
         self.all_codes, self.products = codes, products
-        self.bench = judging_bench(features, split, self._families(), config.seed)
-        self.codes = codes[self.bench.rows]
-        first, second = self.bench.starts
-        labelled = self.codes >= 0
-        self.train = np.flatnonzero(labelled[:first])
-        self.validation = first + np.flatnonzero(labelled[first:second])
-        self.test = second + np.flatnonzero(labelled[second:])
-        self._attribute: Attribute | None = None
-        self.tuned: dict[str, Tuned] = {}
+        self.unseen = Unseen(codes, self.k, features, split, config, products)
+        # The same under shorter names.
+        self.bench, self.codes = self.unseen.bench, self.unseen.codes
+        self.train, self.validation, self.test = self.unseen.train, self.unseen.validation, self.unseen.test
 
     def run(self) -> TrainedHead:
         if self.k == 1:
@@ -73,7 +63,7 @@ class HeadRun:
         table, validation = self._choose()
         kind = self.head.kind
         temperature, adjustment = self._calibration(kind, validation)
-        test = self._after(kind, second=True) if len(self.test) else np.zeros((0, self.k))
+        test = self.unseen.after(kind, second=True) if len(self.test) else np.zeros((0, self.k))
         before = self._reliability(test, test.argmax(axis=1)) if len(test) else _empty_reliability()
         calibrated = temperature.apply(test) if len(test) else test
         guess = decisions(calibrated, adjustment) if len(test) else np.zeros(0, np.intp)
@@ -94,7 +84,7 @@ class HeadRun:
             calibration_after=self._reliability(calibrated, guess) if len(test) else _empty_reliability(),
             test=self._test_table(guess, calibrated),
             validation_probabilities=temperature.apply(validation),
-            validation_rows=self.bench.rows[self.validation],
+            validation_rows=self.bench.rows[self.validation[: len(validation)]],
             test_probabilities=calibrated,
             test_rows=self.bench.rows[self.test],
         )
@@ -112,8 +102,8 @@ class HeadRun:
         truth = self.codes[self.validation]
         for kind in self.config.kinds:
             began = time.monotonic()
-            self._tune(kind)
-            found[kind] = self._after(kind, second=False)
+            self.unseen.tune(kind)
+            found[kind] = self.unseen.after(kind, second=False)
             temperature, adjustment = self._calibration(kind, found[kind])
             guess = decisions(temperature.apply(found[kind]), adjustment)
             rows.append(
@@ -128,7 +118,7 @@ class HeadRun:
         best = int(table["macro_f1"].to_numpy().argmax())
         table["chosen"] = np.arange(len(table)) == best
         self.head.kind = self.config.kinds[best]
-        self.head.params = self._options(self.head.kind).get("params")
+        self.head.params = self.unseen.options(self.head.kind).get("params")
         return table, found[self.head.kind]
 
     def _evidence(self, kind: str, validation: FloatArray) -> tuple[FloatArray, IntArray]:
@@ -142,7 +132,7 @@ class HeadRun:
             for start, end in pairwise(cuts):
                 if start > 0 and (self.codes[:start] >= 0).any():
                     known = np.flatnonzero(self.codes[start:end] >= 0)
-                    chances.append(self._kernel.held_out(start, slice(start, end))[known])
+                    chances.append(self.unseen.kernel.held_out(start, slice(start, end))[known])
                     truth.append(self.codes[start:end][known])
         return np.vstack(chances), np.concatenate(truth)
 
@@ -165,62 +155,21 @@ class HeadRun:
         near = table[table["macro_f1"] >= table["macro_f1"].max() - ADJUSTMENT_MARGIN]["strength"].to_numpy()
         return temperature, LogitAdjustment(float(near[np.abs(near).argmin()]), prior)
 
-    @property
-    def _kernel(self) -> Attribute:
-        """The attribute on the kernel machine's factor."""
-        if self._attribute is None:
-            self._attribute = self.bench.kernel(self.codes, self.k)
-        return self._attribute
-
-    def _after(self, kind: str, *, second: bool) -> FloatArray:
-        """Probabilities of the validation products by what knew training products, or (``second``) of the test
-        products by what knew those and the validation products.
-        """
-        rows = self.test if second else self.validation
-        count = self.bench.starts[int(second)]
-        if kind == KERNEL:
-            end = self.bench.starts[1] if not second else len(self.codes)
-            return self._kernel.held_out(count, slice(count, end))[rows - count]
-        known = np.concatenate([self.train, self.validation]) if second else self.train
-        return self._fit_rows(kind, self.bench, known, self.codes[known]).predict_proba_of(self.bench, rows)
-
-    def _options(self, kind: str) -> dict[str, Any]:
-        found = self.tuned.get(kind)
-        return {} if found is None else {"params": found.params, "resampling": found.resampling}
-
-    def _fit_rows(self, kind: str, bench: Bench, rows: IntArray, codes: IntArray) -> _AllClasses:
-        from fashion_assets.products.heads.rows import RowClassifier
-
-        fitted = RowClassifier.fit(
-            kind, bench.signals.take(rows), codes, seed=self.config.seed, **self._options(kind)
-        )
-        return _AllClasses(fitted, np.unique(codes), self.k)
-
-    def _tune(self, kind: str) -> None:
-        """Search options and ways against imbalance for ``kind`` on the validation products, if that is asked for."""
-        if kind == KERNEL or not (self.config.n_trials or self.config.resampling == "auto"):
-            return
-        from fashion_assets.products.heads.tuning import tune
-
-        self.tuned[kind] = tune(
-            kind, self.bench.signals, self.train, self.validation, self.codes, self.config
-        )
-
     def _fit_final(self, kind: str) -> None:
         from fashion_assets.products.heads.rows import RowClassifier
 
         bench = final_bench(self.features, self.config.seed)
-        codes = self.all_codes[bench.rows]
         if kind == KERNEL:
-            machine: Any = bench.kernel(codes, self.k).machine()
+            machine: Any = final_machine(self.features, self.products, self.attribute, self.config.seed)
         else:
+            codes = self.all_codes[bench.rows]
             known = np.flatnonzero(codes >= 0)
             machine = RowClassifier.fit(
                 kind,
                 bench.signals.take(known),
                 codes[known],
                 seed=self.config.seed,
-                **self._options(kind),
+                **self.unseen.options(kind),
             )
         self.head.adopt(self.features.vectors.model_id, bench.space, machine)
 
@@ -231,15 +180,9 @@ class HeadRun:
             self.head.classes_[self.codes[rows]],
             self.head.classes_[guess],
             attribute=self.attribute,
-            families=self._families()[self.bench.rows[rows]],
+            families=self.unseen.families[self.bench.rows[rows]],
             seed=self.config.seed,
         )
-
-    def _families(self) -> npt.NDArray[np.int64]:
-        if "families" not in self.features.shared:
-            self.features.shared["families"] = families_of(self.products)
-        found: npt.NDArray[np.int64] = self.features.shared["families"]
-        return found
 
     def _splits(
         self,
@@ -254,16 +197,9 @@ class HeadRun:
         # Drawn from all products, so that attributes share the work.
         size = min(self.bench.parts[2], MAX_RANDOM_TEST)
         drawn = np.sort(np.random.default_rng(self.config.seed).permutation(len(self.codes))[:size])
-        rows = drawn[self.codes[drawn] >= 0]
-        others = np.setdiff1d(np.flatnonzero(self.codes >= 0), drawn)
+        rows, others, chances = self.unseen.left_out(kind, drawn)
         found = []
-        if len(rows) and len(np.unique(self.codes[others])) > 1:
-            if kind == KERNEL:
-                chances = self._kernel.left_out(drawn)[self.codes[drawn] >= 0]
-            else:
-                chances = self._fit_rows(kind, self.bench, others, self.codes[others]).predict_proba_of(
-                    self.bench, rows
-                )
+        if len(rows):
             metrics = evaluate_attribute(
                 self.head.classes_[self.codes[rows]],
                 self.head.classes_[decisions(temperature.apply(chances), adjustment)],
@@ -291,7 +227,7 @@ class HeadRun:
         rows = []
         for share in CURVE_SHARES:
             count = max(1, round(share * first))
-            chances = self._kernel.held_out(count, slice(first, second))[self.validation - first]
+            chances = self.unseen.kernel.held_out(count, slice(first, second))[self.validation - first]
             guess = decisions(temperature.apply(chances), adjustment)
             known = int((self.codes[:count] >= 0).sum())
             rows.append((known, macro_f1(truth, guess), float((truth == guess).mean())))
@@ -299,7 +235,7 @@ class HeadRun:
 
     def _table(self, name: str) -> pd.DataFrame:
         """``trials`` or ``imbalance`` of every kind that was tuned, one below the other."""
-        tables = [getattr(found, name).assign(kind=kind) for kind, found in self.tuned.items()]
+        tables = [getattr(found, name).assign(kind=kind) for kind, found in self.unseen.tuned.items()]
         tables = [table for table in tables if len(table)]
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
@@ -347,21 +283,6 @@ class HeadRun:
             test_probabilities=chances,
             test_rows=self.bench.rows[self.test],
         )
-
-
-@dataclass(frozen=True)
-class _AllClasses:
-    """A classifier that may not have met every class: the columns of the others are 0."""
-
-    fitted: Any
-    met: IntArray
-    k: int
-
-    def predict_proba_of(self, bench: Bench, rows: IntArray) -> FloatArray:
-        """(len(rows), k)."""
-        out = np.zeros((len(rows), self.k))
-        out[:, self.met] = self.fitted.predict_proba(bench.signals.take(rows))
-        return out
 
 
 def _empty_reliability() -> pd.DataFrame:

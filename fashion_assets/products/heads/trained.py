@@ -24,7 +24,8 @@ class TrainedHead:
     the chosen kind; ``search`` kind, trial, value, best; ``imbalance`` kind and the table of ``compare_resampling``;
     ``learning_curve`` n_train, macro_f1, accuracy on validation families; ``calibration_before`` and
     ``calibration_after`` reliability on test families; ``test`` id, truth, predicted, confidence.
-    ``validation_probabilities`` and ``test_probabilities`` (m, k) are calibrated, ``…_rows`` (m,) their positions.
+    ``validation_probabilities`` and ``test_probabilities`` (m, k) are calibrated, ``…_rows`` (m,) their positions;
+    there are none of validation products where they were too few to choose by.
     """
 
     head: AttributeHead
