@@ -108,7 +108,13 @@ def test_precision_counts_where_a_network_computes() -> None:
     half = {"precision": "float16"}
     assert not changed({}, half)
     with_network = {"image_encoder": "timm:x"}
-    of_pictures = {"image_embeddings", "multimodal_embeddings", "style_model", "product_embeddings"}
+    of_pictures = {
+        "image_embeddings",
+        "multimodal_embeddings",
+        "style_model",
+        "product_embeddings",
+        "product_finetuning",
+    }
     assert changed(with_network, with_network | half) == of_pictures
 
 
