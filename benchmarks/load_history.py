@@ -212,11 +212,9 @@ def read_stages(root: Path, months: list[Month]) -> None:
                 elif group != "checks" and not partition[:4].isdigit():
                     group = "whole"
                 one = months[at]
-                largest = [
-                    one.memory.get(second, one.memory.get(str(second), 0))  # JSON made the keys texts
-                    for second in range(int(step.start_time), int(step.end_time) + 1)
-                ]
-                one.step_memory[step.step_key] = max(one.step_memory.get(step.step_key, 0), *largest)
+                during = range(int(step.start_time), int(step.end_time) + 1)
+                largest = max(one.memory.get(second, 0) for second in during)
+                one.step_memory[step.step_key] = max(one.step_memory.get(step.step_key, 0), largest)
                 one.stages[group] = one.stages.get(group, 0.0) + seconds
                 if group == "whole":
                     one.whole[step.step_key] = one.whole.get(step.step_key, 0.0) + seconds
@@ -306,6 +304,8 @@ def main() -> int:
     book = root / "load_history.json"
     kept = json.loads(book.read_text()) if book.exists() else {"months": []}
     done = [Month(**one) for one in kept["months"]]
+    for one in done:  # JSON makes keys texts
+        one.memory = {int(second): size for second, size in one.memory.items()}
     began = time.monotonic()
     try:
         for at in range(given.months):
