@@ -99,14 +99,14 @@ def _standings(settings: Settings) -> list[Standing]:
 
 def _instance(settings: Settings) -> dg.DagsterInstance:
     """The run history; UserError where nothing was ever run, as looking makes none."""
-    from fashion_assets.defs.runner import open_instance
+    from fashion_assets.defs.runner import existing_instance
     from fashion_assets.storage.errors import UserError
 
     if not os.environ.get("DAGSTER_HOME") and not settings.dagster_home.is_dir():
         raise UserError(
             f"nothing has been run in {settings.root} yet; start with fashion-assets run --data-dir {settings.data_dir}"
         )
-    return open_instance(settings)
+    return existing_instance(settings)
 
 
 def _print_rows(rows: list[dict[str, object]], format: StatusFormat) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from fashion_assets.defs.compute import compute
 from fashion_assets.defs.faults import asset, multi_asset
-from fashion_assets.defs.metadata import picture, preview
+from fashion_assets.defs.metadata import escaped, picture, preview
 from fashion_assets.defs.partitions import ATTRIBUTES
 from fashion_assets.defs.products import files_version
 from fashion_assets.defs.resources import (
@@ -28,6 +28,7 @@ from fashion_assets.storage.errors import UserError
 if TYPE_CHECKING:
     from fashion_assets.products.head_record import HeadRecord
     from fashion_assets.products.heads import AttributeHead, HeadConfig
+    from fashion_assets.products.intake import ProductIntake
     from fashion_assets.products.model_encoders import EncoderEntry
 
 #: Names of target categories, one a line, beside the other shop's cards; without it their own categories are taken.
@@ -57,7 +58,7 @@ def attribute_classifiers(
 ) -> dg.MaterializeResult:
     """One head per attribute, judged on product families that it has not seen; the random split stands beside it."""
     from fashion_assets.products.features import product_features
-    from fashion_assets.products.model_folder import head_folder
+    from fashion_assets.products.model_folder import MANIFEST, head_folder
     from fashion_assets.products.model_training import nothing_labelled, train_or_reuse
     from fashion_assets.products.vectors import ProductVectors
 
@@ -66,7 +67,10 @@ def attribute_classifiers(
     if missing:
         # A configured attribute that these cards do not have must not stop what the others have.
         context.log.warning("%s is skipped: %s", attribute, missing)
-        shutil.rmtree(head_folder(root, attribute), ignore_errors=True)
+        if head_folder(root, attribute).is_dir():
+            # A model that was sealed with this head is none without it.
+            (root / MANIFEST).unlink(missing_ok=True)
+            shutil.rmtree(head_folder(root, attribute))
         skipped = pd.DataFrame([{"attribute": attribute, "split": "none", "note": missing}])
         return dg.MaterializeResult(value=_figures_table(skipped), metadata={"skipped": missing})
     features = product_features(products, ProductVectors.from_table(product_embeddings))
@@ -259,7 +263,10 @@ def project_taxonomy(
 
     version = dg.DataVersion(files_version(settings.taxonomy_files))
     heads = trained_heads(settings)
-    foreign, features, names = _taxonomy(settings, encoders)
+    intake, features, names = _taxonomy(settings, encoders)
+    for sentence in intake.sentences():
+        context.log.info(sentence)
+    foreign = intake.products
     aggregate = pd.DataFrame(columns=CATEGORY_PROJECTION.names)
     items, said = pd.DataFrame(columns=PROJECTED_PRODUCTS.names), {"note": "no attribute has a head"}
     if heads and len(foreign):
@@ -292,12 +299,18 @@ def project_taxonomy(
         items,
         output_name="projected_products",
         data_version=version,
-        metadata={"products": len(items), **said, "preview": preview(items, rows=20)},
+        metadata={
+            "products": len(items),
+            "refused": len(intake.quarantined),
+            "cards": dg.MetadataValue.md("\n".join(f"- {escaped(one)}" for one in intake.sentences())),
+            **said,
+            "preview": preview(items, rows=20),
+        },
     )
 
 
-def _taxonomy(settings: Settings, encoders: Encoders) -> tuple[pd.DataFrame, Any, list[str]]:
-    """(the other shop's products, their features, the names of its categories)."""
+def _taxonomy(settings: Settings, encoders: Encoders) -> tuple["ProductIntake", Any, list[str]]:
+    """(the other shop's products, kept and refused; features of the kept; the names of its categories)."""
     from fashion_assets.encoders.cache import EmbeddingCache
     from fashion_assets.products.embedding import embed_products
     from fashion_assets.products.features import product_features
@@ -310,7 +323,8 @@ def _taxonomy(settings: Settings, encoders: Encoders) -> tuple[pd.DataFrame, Any
             f"there is no other taxonomy: put cards with id and title into {folder}, and its categories into "
             f"{CATEGORY_NAMES} there, or into a column category"
         )
-    foreign = take_in_products(folder, purpose="prediction").products
+    intake = take_in_products(folder, purpose="prediction")
+    foreign = intake.products
     if (folder / CATEGORY_NAMES).is_file():
         names = read_category_names(folder / CATEGORY_NAMES)
     else:
@@ -327,4 +341,4 @@ def _taxonomy(settings: Settings, encoders: Encoders) -> tuple[pd.DataFrame, Any
         word_encoder=product_word_encoder(settings, encoders),
         cache=EmbeddingCache(settings.embedding_cache),
     ).vectors
-    return foreign, product_features(foreign, vectors), names
+    return intake, product_features(foreign, vectors), names

@@ -7,7 +7,7 @@ failed: at the next command line, or by the daemon's run monitoring. A line is w
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -50,15 +50,12 @@ def record_summaries(instance: dg.DagsterInstance, settings: Settings) -> int:
         files = _files(settings)
         newest = _lines(files[-1:])
         ended = [datetime.fromisoformat(line["ended"]) for line in newest]
-        due = instance.get_run_records(
-            dg.RunsFilter(statuses=_FINISHED, updated_after=max(ended) - _OVERLAP if ended else None),
-            limit=_AT_A_TIME,
-            order_by="update_timestamp",
-            ascending=True,
-        )
+        after = max(ended) - _OVERLAP if ended else None
         written = {line["run_id"] for line in newest}
         n_written = 0
-        for record in due:
+        for record in _finished_after(instance, after):
+            if n_written == _AT_A_TIME:
+                break
             path = settings.run_summaries / f"{_time(_ended(record))[:7]}.jsonl"
             if path not in files[-1:] and path.exists():
                 written |= {line["run_id"] for line in _lines([path])}
@@ -71,6 +68,24 @@ def record_summaries(instance: dg.DagsterInstance, settings: Settings) -> int:
                 file.write(text + json.dumps(line, ensure_ascii=False) + "\n")
             n_written += 1
     return n_written
+
+
+def _finished_after(instance: dg.DagsterInstance, after: datetime | None) -> Iterator[dg.RunRecord]:
+    """The finished runs that changed after that moment, the oldest first, read in pages of ``_AT_A_TIME``.
+
+    More than a page of them may have their line already: a backfill ends hundreds of runs within ``_OVERLAP``.
+    """
+    while True:
+        page = instance.get_run_records(
+            dg.RunsFilter(statuses=_FINISHED, updated_after=after),
+            limit=_AT_A_TIME,
+            order_by="update_timestamp",
+            ascending=True,
+        )
+        yield from page
+        if len(page) < _AT_A_TIME:
+            return
+        after = page[-1].update_timestamp
 
 
 def summary_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 
-#: Process and host of a run in a command line, so that the next command line knows a killed one.
-PID, HOST = "fashion/pid", "fashion/host"
+#: Process and host of a run in a command line, so that the next command line knows a killed one; and when the process
+#: began, as another one may have its number by then (in a container numbers are small).
+PID, HOST, BEGAN = "fashion/pid", "fashion/host", "fashion/began"
 #: Set where ``incoming/`` was landed by whoever started the run: its ``raw_posts`` does not land once more.
 LANDED = "fashion/landed"
 #: The month that the landing sensor asked for, and by which state of its landed rows.
@@ -20,7 +22,18 @@ def tags_of_this_process() -> dict[str, str]:
     return {
         PID: str(os.getpid()),
         HOST: socket.gethostname(),
+        BEGAN: process_began(os.getpid()),
         LANDED: "yes",
         # A killed command line is gone on with by the next; the daemon has no process to start for it.
         "dagster/max_retries": "0",
     }
+
+
+def process_began(pid: int) -> str:
+    """When a process began, in the kernel's clock ticks since the machine started; empty where there is no ``/proc``."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    # Field 22 of proc(5); the name before it, in brackets, may hold anything.
+    return status.rpartition(")")[2].split()[19]

@@ -21,7 +21,7 @@ from fashion_assets.defs.planning import Batch, Planner
 from fashion_assets.defs.resources import user_dictionary_path
 from fashion_assets.defs.run_lock import one_run_at_a_time
 from fashion_assets.defs.run_summaries import record_summaries
-from fashion_assets.defs.run_tags import HOST, IN_ORDER, PID, tags_of_this_process
+from fashion_assets.defs.run_tags import BEGAN, HOST, IN_ORDER, PID, process_began, tags_of_this_process
 from fashion_assets.defs.selection import resolve_selection
 from fashion_assets.defs.step_errors import sentence_of
 from fashion_assets.defs.training_posts import training_version
@@ -83,10 +83,15 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     """
     if not os.environ.get("DAGSTER_HOME"):
         write_dagster_home(settings)
-        os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
-    instance = dg.DagsterInstance.get()
+    instance = existing_instance(settings)
     limit_pools(instance, settings)
     return instance
+
+
+def existing_instance(settings: Settings) -> dg.DagsterInstance:
+    """The same instance as it is, for those who only look."""
+    os.environ.setdefault("DAGSTER_HOME", str(settings.dagster_home))
+    return dg.DagsterInstance.get()
 
 
 def prepare_dagster_home(settings: Settings) -> None:
@@ -127,10 +132,13 @@ def close_dead_runs(instance: dg.DagsterInstance) -> int:
 
 def is_killed(run: dg.DagsterRun) -> bool:
     """Whether an unfinished run of a command line on this host has lost its process."""
-    return run.tags.get(HOST) == socket.gethostname() and not _alive(int(run.tags[PID]))
+    return run.tags.get(HOST) == socket.gethostname() and not _alive(int(run.tags[PID]), run.tags.get(BEGAN))
 
 
-def _alive(pid: int) -> bool:
+def _alive(pid: int, began: str | None) -> bool:
+    """Whether the process is there, and is the one that began then (if that is known)."""
+    if began and process_began(pid) not in ("", began):
+        return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

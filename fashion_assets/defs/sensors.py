@@ -56,6 +56,9 @@ def incoming_sensor(
     from fashion_assets.posts.landing import landing_digests
 
     result = land(settings, two_looks=True, max_files=FILES_PER_TICK)
+    if result.busy:
+        # To wait would outlast the tick's 60 seconds, and tick after tick would wait behind it.
+        return dg.SkipReason("another landing is at work")
     digests = landing_digests(settings.lake)
     due = months_due(context.instance, digests)
     held = set(result.touched_months) if result.remaining else set()

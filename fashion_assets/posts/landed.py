@@ -32,7 +32,7 @@ from fashion_assets.storage.lake import Lake
 from fashion_assets.storage.parquet_files import is_damage, read_parquet, read_parquet_schema
 from fashion_assets.storage.places import Place, Stamp, files_below, is_remote
 
-_MONTH = re.compile(r"\d{4}-\d{2}")
+_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _ROWS_DIGEST = b"rows_digest"
 _EMPTIED = ".emptied"
 #: 64 bits of the file's SHA-256 name its rows in each month.

@@ -101,6 +101,8 @@ class LandingResult:
     media_added: int = 0
     #: New files that were left for the next landing, because this one was given ``max_files``.
     remaining: int = 0
+    #: Whether nothing was looked at, because another landing is at work.
+    busy: bool = False
 
 
 @dataclass
@@ -136,7 +138,8 @@ def land_incoming(
     refused by name and looked at again the next time.
 
     Whole is what a marker says is whole (``completeness``), else what does not change within ``settle_seconds``, or
-    with ``two_looks`` what is as the landing before saw it. ``max_files`` bounds the crawl files, and apart from them
+    with ``two_looks`` what is as the landing before saw it; who comes again does not wait for another landing, either
+    (``busy``). ``max_files`` bounds the crawl files, and apart from them
     the media files, that are read; ``remaining`` counts those that were not, and to land again lands them.
 
     Raises ``UserError`` for an invalid ``columns.yaml`` or ``_manifest.json``, and for a bucket that cannot be used.
@@ -149,7 +152,9 @@ def land_incoming(
     moment = to_shanghai(now)
     mappings = load_mappings(incoming)
     deliveries = Deliveries.of(arrived_files.markers)
-    with locked(landing_root(lake) / ".lock"):
+    with locked(landing_root(lake) / ".lock", wait=not two_looks) as own:
+        if not own:
+            return LandingResult(busy=True)
         digests = known_digests(lake)
         looks = _Looks(lake, salt, incoming)
         waiting = _waiting(

@@ -31,7 +31,7 @@ from fashion_assets.posts.media_names import readable, suffix_of
 from fashion_assets.posts.schemas import MEDIA_MANIFEST, MEDIA_SEEN
 from fashion_assets.storage.archive_faults import ARCHIVE_FAULTS
 from fashion_assets.storage.errors import UserError
-from fashion_assets.storage.files import local_copy, open_binary, write_atomic
+from fashion_assets.storage.files import local_copy, open_binary, open_temporary, write_atomic
 from fashion_assets.storage.places import Place, Stamp, inside, is_remote
 
 #: A post's video has at most some hundred MB; a member beyond this is a mistake or a trap.
@@ -330,9 +330,9 @@ class _Book:
             if target.exists() and target.stat().st_size == n_bytes:
                 return
             target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+            descriptor, temporary = open_temporary(target)
             try:
-                with temporary.open("wb") as handle:
+                with os.fdopen(descriptor, "wb") as handle:
                     shutil.copyfileobj(content, handle, _CHUNK)
                 temporary.replace(target)
             finally:

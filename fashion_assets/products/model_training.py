@@ -32,6 +32,7 @@ from fashion_assets.products.model_folder import (
     ENCODERS,
     MANIFEST,
     METRICS,
+    RECORD,
     REFUSED,
     TEXTS,
     head_folder,
@@ -209,7 +210,9 @@ def train_or_reuse(
     split: npt.NDArray[np.object_],
     config: HeadConfig,
 ) -> tuple[HeadRecord, bool]:
-    """(the record of the head in ``root``, whether it was there already for these inputs)."""
+    """(the record of the head in ``root``, whether it was there already for these inputs). A new head makes ``root`` no
+    model until it is sealed again.
+    """
     folder = head_folder(root, attribute)
     digest = input_digest(attribute, products, features, split, config)
     try:
@@ -221,6 +224,9 @@ def train_or_reuse(
         pass
     began = time.monotonic()
     trained = train_attribute(attribute, products, features, split, config=config)
+    (root / MANIFEST).unlink(missing_ok=True)
+    # Killed from here to the new record, the new head must not pass for the one that the old record tells of.
+    (folder / RECORD).unlink(missing_ok=True)
     trained.head.save(folder)
     save_held_out(trained, folder)
     record = record_of(trained, digest, time.monotonic() - began)

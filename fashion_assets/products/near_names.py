@@ -9,6 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 # Two names whose letters differ by one deletion on each side are one name with a typing error, unless they
 # are so short that one letter makes another product.
 MIN_LETTERS_FOR_TYPO = 14
+# A name of n letters has n variants of n letters. Longer ones are descriptions in the wrong column: of a million
+# letters the variants would fill any memory, and their words join them anyway.
+MAX_LETTERS_FOR_TYPO = 400
 
 # Names of this many words or more are one family if they share at least this part of all their words (Jaccard): five
 # words of six, six of eight. With .7, or with four words, brands begin to run together: on the real products the
@@ -35,7 +38,7 @@ def _one_letter_apart(names: Sequence[str]) -> Iterator[tuple[int, int]]:
 def _typo_variants(letters: str) -> Iterable[str]:
     """``letters`` and each string with one letter left out: names one typing error apart share one."""
     yield letters
-    if len(letters) >= MIN_LETTERS_FOR_TYPO:
+    if MIN_LETTERS_FOR_TYPO <= len(letters) <= MAX_LETTERS_FOR_TYPO:
         for position in range(len(letters)):
             yield letters[:position] + letters[position + 1 :]
 

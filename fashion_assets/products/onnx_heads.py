@@ -19,6 +19,7 @@ from fashion_assets.products.heads.head import AttributeHead
 from fashion_assets.products.heads.kernel import SHARPNESS, KernelMachine
 from fashion_assets.products.heads.ngrams import Analyzer
 from fashion_assets.products.heads.rows import SPARSE_KINDS, RowClassifier
+from fashion_assets.products.heads.sides import SideTemperatures
 from fashion_assets.products.heads.similarity import BOTH_SHARE, IMAGE_SHARE, TEXT_SHARE, VECTOR_SHARE
 from fashion_assets.products.heads.space import FeatureSpace, Signals
 from fashion_assets.products.onnx_graph import GraphBuilder, Terms
@@ -68,12 +69,25 @@ def head_nodes(
         raw = _rows(graph, machine, head.space_, signals)
     # float32 holds 1e-12; below it nothing is told apart, as in ``Temperature.apply``.
     logits = graph.op("Log", graph.op("Max", raw, graph.constant(SMALLEST_PROBABILITY)))
-    calibrated = graph.op("Softmax", graph.scaled(logits, 1 / head.temperature_.value), axis=1)
+    calibrated = graph.op("Softmax", _sharpened(graph, head.temperatures_, signals, logits), axis=1)
     decided = calibrated
     if head.adjustment_ is not None:
         lift = -head.adjustment_.strength * np.log(head.adjustment_.prior)
         decided = graph.scaled(calibrated, np.exp(lift - lift.max()))
     return calibrated, graph.op("ArgMax", decided, axis=1, keepdims=0)
+
+
+def _sharpened(
+    graph: GraphBuilder, temperatures: SideTemperatures, signals: GraphSignals, logits: str
+) -> str:
+    """``logits`` over the temperature of what each product shows (``SideTemperatures``)."""
+    nothing = graph.constant([[0.0]])
+    image, text = signals.has_image or nothing, signals.has_text or nothing
+    inverse = graph.constant([[1 / temperatures.both.value]])
+    for this, other, found in ((image, text, temperatures.image), (text, image, temperatures.text)):
+        only = graph.op("Greater", graph.op("Sub", this, other), graph.constant(0.0))
+        inverse = graph.op("Where", only, graph.constant([[1 / found.value]]), inverse)
+    return graph.op("Mul", logits, inverse)
 
 
 def signal_nodes(

@@ -235,7 +235,11 @@ def _labelled_without_prediction(given: _Side, true: _Side, name: str) -> int:
 
 def _families(known: pd.DataFrame) -> tuple[npt.NDArray[np.int64] | None, str]:
     if "family" in known.columns:
-        return pd.factorize(known["family"].fillna(""))[0].astype(np.int64), "families of the column family"
+        # A product without a family is one of its own.
+        codes = pd.factorize(known["family"].map(label_text))[0].astype(np.int64)
+        alone = codes < 0
+        codes[alone] = codes.max(initial=-1) + 1 + np.arange(alone.sum())
+        return codes, "families of the column family"
     plain = {_squeezed(str(name)): name for name in reversed(known.columns)}
     title = next((plain[_squeezed(one)] for one in FIELD_ALIASES["title"] if _squeezed(one) in plain), None)
     if title is None:

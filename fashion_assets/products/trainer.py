@@ -121,6 +121,7 @@ class ProductTrainer:
 
         Raises UserError if nothing can be trained.
         """
+        from fashion_assets.products.heads import HeadConfig
         from fashion_assets.products.model_folder import CARD
         from fashion_assets.products.model_training import TrainingPlan, train_model
 
@@ -129,13 +130,12 @@ class ProductTrainer:
                 "heads over ready vectors need a picture and a text encoder; give both (the defaults need no "
                 "download), or use finetune(n_blocks=0), which takes one alone"
             )
-        options: dict[str, Any] = {} if self.heads is None else {"heads": self.heads}
         plan = TrainingPlan(
             labels=self.labels,
             image_encoders=(self.image_encoder,),
             text_encoder=self.text_encoder,
+            heads=self.heads or HeadConfig(seed=self.seed),
             seed=self.seed,
-            **options,
         )
         self._write_config(asdict(plan))
         with self._bars() as progress:

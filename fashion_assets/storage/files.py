@@ -14,6 +14,7 @@ import fcntl
 import hashlib
 import logging
 import os
+import secrets
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -56,16 +57,12 @@ def write_atomic(path: Place, write: Callable[[IO[bytes]], None]) -> None:
         _upload(path, write)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = _temporary(path)
+    descriptor, temporary = open_temporary(path)
     try:
         with os.fdopen(descriptor, "wb") as handle:
             write(handle)
             handle.flush()
             os.fsync(handle.fileno())
-        # mkstemp makes files 0600; the lake is to be as readable as any file that the user makes.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -73,14 +70,18 @@ def write_atomic(path: Place, write: Callable[[IO[bytes]], None]) -> None:
     _fsync_folder(path.parent)
 
 
-def _temporary(path: Path) -> tuple[int, Path]:
-    """A new hidden file beside ``path``, locked for as long as its writer lives (``remove_leftovers``)."""
+def open_temporary(path: Path) -> tuple[int, Path]:
+    """(descriptor, name) of a new hidden file beside ``path``, locked for as long as its writer lives.
+
+    So ``remove_leftovers`` knows it. It is as readable as any file that the user makes.
+    """
     while True:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_TEMPORARY)
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}{_TEMPORARY}")
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         with suppress(OSError):  # a mount without locks
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
-            return descriptor, Path(name)
+            return descriptor, temporary
         os.close(descriptor)  # taken for a leftover before it was locked
 
 

@@ -14,6 +14,7 @@ from fashion_assets.posts import landed
 from fashion_assets.posts.landed import read_ledger
 from fashion_assets.posts.landing import landing_digests
 from fashion_assets.settings import Settings
+from fashion_assets.storage.locks import locked
 from fashion_assets.storage.months import key_of_month
 
 HEADER = "poster_id,post_id,post_title,post_date,post_content,post_fetch_time"
@@ -212,6 +213,14 @@ def test_many_files_land_in_slices_and_none_is_lost(house: House, monkeypatch: p
     assert landed == [4, 8, 10, 10]
     # A month waits while the next slice may touch it again.
     assert asked == [[], ["2024-01-01"], ["2024-02-01", "2024-03-01"], []]
+
+
+def test_a_tick_does_not_wait_for_another_landing(house: House) -> None:
+    house.crawl("a.csv", post(1, "2024-01-05"))
+    house.tick()
+    with locked(landed.landing_root(house.settings.lake) / ".lock"):
+        assert house.tick() == [] and house.said == "another landing is at work"
+    assert house.tick() == ["2024-01-01"]
 
 
 def test_refused_files_do_not_hold_up_the_others(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

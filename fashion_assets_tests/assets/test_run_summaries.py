@@ -13,6 +13,7 @@ import dagster as dg
 import pytest
 
 from fashion_assets.definitions import build_definitions
+from fashion_assets.defs import run_summaries
 from fashion_assets.defs.run_summaries import read_summaries, record_summaries, run_summaries_sensor
 from fashion_assets.defs.run_tags import HOST, PID
 from fashion_assets.defs.runner import StepFailed, close_dead_runs, run_pipeline
@@ -117,6 +118,22 @@ def test_the_command_line_sums_up_its_runs_also_when_one_fails(
     newest, first = lines(settings)
     assert (first["outcome"], newest["outcome"]) == ("SUCCESS", "FAILURE")
     assert first["by"] == newest["by"] == "command line" and "division by zero" in newest["error"]
+
+
+def test_more_runs_than_are_read_at_a_time_all_have_their_lines(
+    settings: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_summaries, "_AT_A_TIME", 2)
+    runs = set()
+    for _ in range(5):
+        run = instance.create_run_for_job(
+            build_definitions(settings).resolve_implicit_global_asset_job_def(),
+            status=dg.DagsterRunStatus.STARTED,
+        )
+        instance.report_run_failed(run, "lost")
+        runs.add(run.run_id)
+    assert [record_summaries(instance, settings) for _ in range(4)] == [2, 2, 1, 0]
+    assert {line["run_id"] for line in lines(settings)} == runs
 
 
 def test_processes_at_the_same_time_and_half_a_line_leave_one_line_a_run(

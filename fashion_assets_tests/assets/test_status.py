@@ -18,7 +18,7 @@ from fashion_assets.cli.status import month_blocks, reason_lines
 from fashion_assets.definitions import build_definitions
 from fashion_assets.defs.partitions import MONTHS
 from fashion_assets.defs.planning import Planner
-from fashion_assets.defs.run_tags import HOST, PID
+from fashion_assets.defs.run_tags import BEGAN, HOST, PID, process_began
 from fashion_assets.defs.status import Standing, State, standings
 from fashion_assets.settings import Settings
 from fashion_assets.storage.months import key_of_month
@@ -118,9 +118,15 @@ def test_made_stale_missing_and_open(settings: Settings, instance: dg.DagsterIns
         (dg.DagsterRunStatus.STARTED, {}, State.running, "run "),
         (
             dg.DagsterRunStatus.STARTED,
-            {HOST: socket.gethostname(), PID: str(os.getpid())},
+            {HOST: socket.gethostname(), PID: str(os.getpid()), BEGAN: process_began(os.getpid())},
             State.running,
             "run ",
+        ),
+        (  # another process has the number of the killed one
+            dg.DagsterRunStatus.STARTED,
+            {HOST: socket.gethostname(), PID: str(os.getpid()), BEGAN: "1"},
+            State.failed,
+            "was killed",
         ),
         (
             dg.DagsterRunStatus.STARTED,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from fashion_assets.cli import app
+from fashion_assets.products.intake import take_in_products
 from fashion_assets.products.model_folder import ModelFolder
 from fashion_assets.products.model_predicting import load_heads, take_in
+from fashion_assets.products.splits import read_split, split_table
 from fashion_assets.storage.errors import UserError
 from fashion_assets_tests.unit.product_shop_made import write_model_shop
 from fashion_assets_tests.unit.tiny_networks import tiny_sentence_transformer, tiny_timm
@@ -57,10 +60,14 @@ def test_encoders_are_tuned_then_heads_trained_on_them_by_the_command_that_is_pr
     other = call(*tuning, "--epochs", "3", "--name", "tiny")
     assert isinstance(other.exception, UserError) and "holds another experiment" in str(other.exception)
 
-    following = first.output.rpartition("Next: fashion-assets products ")[2].split()
+    following = shlex.split(first.output.rpartition("Next: fashion-assets products ")[2])
     assert following[:2] == ["train", str(shop)]
-    trained = call(*following, "--labels", "kind", "--kinds", "logistic", *common)
+    trained = call(*following, "--kinds", "logistic", *common)
     assert trained.exit_code == 0, trained.output
+    # Judged are products that the encoders did not learn from either: the split of the tuning is that of the training.
+    products = take_in_products(shop, ("kind", "colour")).products
+    expected = split_table(products).set_index("id")["split"]
+    assert read_split(tmp_path / "m", list(expected.index)).tolist() == expected.tolist()
     model = ModelFolder.open(tmp_path / "m")
     tuned = {entry.spec for entry in model.manifest.encoders if entry.inside}
     assert any(spec.startswith("timm:") for spec in tuned) and any(spec.startswith("st:") for spec in tuned)

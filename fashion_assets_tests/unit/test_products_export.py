@@ -16,6 +16,7 @@ from fashion_assets.products.export import HeadsSession, export_heads
 from fashion_assets.products.features import ProductFeatures
 from fashion_assets.products.heads import AttributeHead
 from fashion_assets.products.heads.kernel import kernel_machines
+from fashion_assets.products.heads.sides import SideTemperatures
 from fashion_assets.products.logit_adjustment import LogitAdjustment
 from fashion_assets.products.onnx_graph import GraphBuilder, Terms
 from fashion_assets.products.vectors import join_vectors
@@ -63,7 +64,8 @@ def products(
 def trained(kind: str, **sides: bool) -> AttributeHead:
     features, names = products(70, 0, **sides)
     head = AttributeHead(f"kind of {kind}", kind=kind, params=KINDS[kind]).fit(features, names)
-    return head.calibrate(Temperature(0.7), LogitAdjustment(0.8, np.array([0.7, 0.2, 0.1])))
+    temperatures = SideTemperatures(Temperature(0.7), Temperature(1.6), Temperature(0.3))
+    return head.calibrate(temperatures, LogitAdjustment(0.8, np.array([0.7, 0.2, 0.1])))
 
 
 def check_equal(heads: list[AttributeHead], path: Path, features: ProductFeatures) -> None:

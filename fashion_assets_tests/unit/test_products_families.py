@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -55,6 +57,18 @@ def test_long_names_that_share_most_words_are_one_family() -> None:
         "法式 复古 收腰 白色 连衣裙 显瘦 女",
     ]
     assert product_families(titles).tolist() == [0, 0, 1, 2, 2]
+
+
+def test_a_text_in_the_column_of_names_takes_no_memory_of_its_length_squared() -> None:
+    text = " ".join(
+        f"w{'abcdefghij'[n % 10]}{'klmnopqrst'[n // 10 % 10]}{'uvxyz'[n // 100]}" for n in range(500)
+    )
+    tracemalloc.start()
+    found = product_families([text, "Turtle Check Men Shirt", text.replace("wakz", "wakx")])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.tolist() == [0, 1, 0]
+    assert peak < 1000 * len(text)
 
 
 @given(st.lists(st.sets(st.sampled_from("abcdefghi"), min_size=1), max_size=12))

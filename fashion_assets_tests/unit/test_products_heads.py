@@ -118,7 +118,7 @@ def test_calibration_sharpens_and_moves_decisions(made: tuple[pd.DataFrame, Prod
     head = AttributeHead("season").fit(features, products["label_season"])
     unsure = without_words(made_products(200, seed=3, noise=3.0)[1])
     plain = head.predict_proba(unsure)
-    head.calibrate(Temperature(0.5), LogitAdjustment(1.0, np.array([0.05, 0.95])))
+    head.calibrate(SideTemperatures(image=Temperature(0.5)), LogitAdjustment(1.0, np.array([0.05, 0.95])))
     assert (head.predict_proba(unsure).max(axis=1) >= plain.max(axis=1) - 1e-12).all()
     labels, confidence, _ = head.decide(unsure)
     moved = labels != head.classes_[plain.argmax(axis=1)]

@@ -100,6 +100,14 @@ def test_families_of_the_truth_widen_the_interval(tmp_path: Path) -> None:
     assert by_family.high - by_family.low > 1.3 * (one_by_one.high - one_by_one.low)
 
 
+def test_a_product_without_a_family_is_one_of_its_own(tmp_path: Path) -> None:
+    predictions = "id,x,x_confidence\n" + "".join(f"{n},{'ab'[n % 3 == 0]},0.9\n" for n in range(200))
+    blank = "id,family,x\n" + "".join(f"{n},{'' if n else 'one'},a\n" for n in range(200))
+    single = "id,family,x\n" + "".join(f"{n},{n},a\n" for n in range(200))
+    found = [evaluate_files(*files(tmp_path, predictions, truth)).metrics["x"] for truth in (blank, single)]
+    assert found[0].accuracy == found[1].accuracy and found[0].accuracy.low < found[0].accuracy.high
+
+
 def test_parquet_and_gzip_are_read(tmp_path: Path) -> None:
     import gzip
 

@@ -69,7 +69,7 @@ def test_test_labels_change_nothing_but_the_final_fit(made: tuple[pd.DataFrame, 
     turned.loc[split == "test", "label_season"] = "Winter"
     other = train_attribute("season", turned, features, split, config=config)
     assert plain.test_probabilities == pytest.approx(other.test_probabilities, abs=1e-6)
-    assert plain.head.temperature_.value == pytest.approx(other.head.temperature_.value, rel=1e-6)
+    assert plain.head.temperatures_.values() == pytest.approx(other.head.temperatures_.values(), rel=1e-6)
 
 
 def test_work_that_needs_no_labels_is_shared_between_attributes(

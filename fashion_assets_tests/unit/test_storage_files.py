@@ -12,7 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fashion_assets.storage.files import file_digest, write_atomic, write_bytes_atomic, write_parquet_atomic
+from fashion_assets.storage.files import (
+    file_digest,
+    open_temporary,
+    remove_leftovers,
+    write_atomic,
+    write_bytes_atomic,
+    write_parquet_atomic,
+)
 
 
 def test_bytes_and_parquet_arrive_whole(tmp_path: Path) -> None:
@@ -59,6 +66,13 @@ def test_files_are_as_readable_as_the_umask_says(tmp_path: Path) -> None:
     umask = os.umask(0)
     os.umask(umask)
     assert (tmp_path / "a.bin").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_what_a_living_writer_writes_is_no_leftover(tmp_path: Path) -> None:
+    descriptor, temporary = open_temporary(tmp_path / "a.bin")
+    assert remove_leftovers(tmp_path) == 0 and temporary.exists()
+    os.close(descriptor)
+    assert remove_leftovers(tmp_path) == 1 and not temporary.exists()
 
 
 def test_digest_is_sha256_of_the_bytes(tmp_path: Path) -> None:

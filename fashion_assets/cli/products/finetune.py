@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -101,14 +102,11 @@ def finetune(
             [{"attribute": one, **four_figures(found.summary())} for one, found in tuned.metrics.items()]
         )
     )
-    options = [
-        *([f"--image-encoder {tuned.image_spec}"] if tuned.image_spec else []),
-        *([f"--text-encoder {tuned.text_spec}"] if tuned.text_spec else []),
-    ]
-    say(
-        console,
-        [
-            f"Best epoch {tuned.best_epoch} -> {tuned.folder}",
-            f"Next: fashion-assets products train {source} --model-dir {root} {' '.join(options)}",
-        ],
-    )
+    following = ["fashion-assets", "products", "train", str(source), "--model-dir", str(root)]
+    # The split follows from labels and seed: with others, test products would be some that the encoders learned from.
+    following += ["--labels", labels] if labels is not None else []
+    following += ["--seed", str(seed)]
+    following += ["--encoding", encoding] if encoding is not None else []
+    following += ["--image-encoder", tuned.image_spec] if tuned.image_spec else []
+    following += ["--text-encoder", tuned.text_spec] if tuned.text_spec else []
+    say(console, [f"Best epoch {tuned.best_epoch} -> {tuned.folder}", f"Next: {shlex.join(following)}"])

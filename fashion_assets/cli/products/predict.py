@@ -74,8 +74,9 @@ def _trained_on(root: Path, ids: list[str]) -> list[str]:
     import pandas as pd
 
     from fashion_assets.products.splits import SPLIT_FILE
+    from fashion_assets.storage.csv_text import with_formula
 
-    known = set(pd.read_csv(root / SPLIT_FILE, dtype=str, keep_default_na=False)["id"])
+    known = set(pd.read_csv(root / SPLIT_FILE, dtype=str, keep_default_na=False)["id"].map(with_formula))
     seen = sum(one in known for one in ids)
     if not seen:
         return []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,12 +15,14 @@ import pandas as pd
 from fashion_assets.products.cards import label_columns_of
 from fashion_assets.products.features import ProductFeatures
 from fashion_assets.products.heads.kernel import KernelBench, KernelMachine, kernel_machines, thinned
+from fashion_assets.products.heads.sides import shown_sides
 from fashion_assets.products.heads.space import FeatureSpace, Signals
 from fashion_assets.products.labels import label_codes
 
 if TYPE_CHECKING:
     from fashion_assets.products.heads.kernel import Attribute
 
+FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 
@@ -45,6 +48,18 @@ class Bench:
         if self._kernel is None:
             self._kernel = KernelBench(self.signals)
         return self._kernel.prepare(codes, n_classes)
+
+
+@dataclass(frozen=True)
+class SideChances:
+    """``rows`` (m,), ascending, are positions on a bench; ``chances`` attribute -> (m, k) probabilities."""
+
+    rows: IntArray
+    chances: dict[str, FloatArray]
+
+    def of(self, attribute: str, rows: IntArray) -> FloatArray:
+        """(len(rows), k) those of the positions ``rows``, all of which must be among its own."""
+        return self.chances[attribute][np.searchsorted(self.rows, rows)]
 
 
 def judging_bench(
@@ -99,6 +114,43 @@ def final_machine(
         )
     found: dict[str, KernelMachine] = features.shared[key]
     return found[attribute]
+
+
+def side_chances(
+    bench: Bench, side: str, cuts: Sequence[int], features: ProductFeatures, products: pd.DataFrame
+) -> SideChances | None:
+    """What the one-sided machines of all attributes say of products on ``bench`` by ``side`` alone; None if such
+    machines are not made: no product has the other side, or none of the first ``cuts[0]`` has this one.
+
+    Products from one of the ascending ``cuts`` to the next are judged by all before them. Of test products only those
+    that show nothing else. Made once for all label columns; the factor goes afterwards, as memory holds few.
+    """
+    names = label_columns_of(products)
+    labels = {name.removeprefix("label_"): label_codes(products[name]) for name in names}
+    key = (
+        "side",
+        side,
+        _digest([*cuts, *bench.rows, *(text for _, codes in labels.values() for text in codes)]),
+    )
+    if key not in features.shared:
+        shown = shown_sides(bench.signals)
+        there = bench.signals.has_image if side == "image" else bench.signals.has_text
+        other = bench.signals.has_text if side == "image" else bench.signals.has_image
+        wanted = there & ((np.arange(len(there)) < bench.starts[1]) | (shown == side))
+        rows = np.flatnonzero(wanted)
+        ends = np.searchsorted(rows, [*cuts, len(there)])
+        found = None
+        if other.any() and ends[0]:
+            kernel = KernelBench(bench.signals.take(rows).only(side))
+            chances = {}
+            for name, (classes, codes) in labels.items():
+                attribute = kernel.prepare(codes[bench.rows[rows]], len(classes))
+                parts = [attribute.held_out(int(at), slice(int(at), int(to))) for at, to in pairwise(ends)]
+                chances[name] = np.vstack(parts)
+            found = SideChances(rows[ends[0] :], chances)
+        features.shared[key] = found
+    known: SideChances | None = features.shared[key]
+    return known
 
 
 def _digest(values: Iterable[object]) -> str:

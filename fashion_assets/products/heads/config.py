@@ -8,7 +8,7 @@ from fashion_assets.products.classifiers import CLASSIFIERS
 from fashion_assets.storage.errors import UserError
 
 #: Raised when the same products and options give another head.
-HEADS_VERSION = 3
+HEADS_VERSION = 4
 #: The kernel machine of ``products.heads.kernel``, and every kind of ``products.classifiers``.
 KERNEL = "kernel"
 HEAD_KINDS: tuple[str, ...] = (KERNEL, *CLASSIFIERS)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CARD_FILE = "head.json"
 ARRAYS_FILE = "head.safetensors"
-FORMAT = "fashion-assets attribute head 2"
+FORMAT = "fashion-assets attribute head 3"
 
 
 def save_head(head: AttributeHead, folder: Path) -> None:
@@ -37,7 +37,7 @@ def save_head(head: AttributeHead, folder: Path) -> None:
         "n_unlabelled": head.n_unlabelled_,
         "abstain_below": head.abstain_below,
         "seed": head.seed,
-        "temperature": head.temperature_.value,
+        "temperatures": head.temperatures_.values(),
         "adjustment_strength": None if head.adjustment_ is None else head.adjustment_.strength,
         "note": head.note_,
         "machine": None,
@@ -88,6 +88,7 @@ def _restored(card: dict[str, Any], arrays: dict[str, Any]) -> AttributeHead:
     from fashion_assets.products.heads.head import AttributeHead
     from fashion_assets.products.heads.kernel import KernelMachine
     from fashion_assets.products.heads.rows import RowClassifier
+    from fashion_assets.products.heads.sides import SideTemperatures
     from fashion_assets.products.heads.space import FeatureSpace
     from fashion_assets.products.logit_adjustment import LogitAdjustment
 
@@ -112,7 +113,8 @@ def _restored(card: dict[str, Any], arrays: dict[str, Any]) -> AttributeHead:
     head.adopt(card["model_id"], space, machine)
     strength = card["adjustment_strength"]
     adjustment = None if strength is None else LogitAdjustment(strength, arrays["adjustment.prior"])
-    return head.calibrate(Temperature(card["temperature"]), adjustment)
+    temperatures = {side: Temperature(value) for side, value in card["temperatures"].items()}
+    return head.calibrate(SideTemperatures(**temperatures), adjustment)
 
 
 def _below(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from fashion_assets.products.labels import label_codes
 from fashion_assets.storage.errors import UserError
 
 if TYPE_CHECKING:
-    from fashion_assets.products.calibration import Temperature
     from fashion_assets.products.heads.kernel import KernelMachine
     from fashion_assets.products.heads.rows import RowClassifier
+    from fashion_assets.products.heads.sides import SideTemperatures
     from fashion_assets.products.heads.space import FeatureSpace
     from fashion_assets.products.logit_adjustment import LogitAdjustment
 
@@ -29,7 +29,7 @@ class AttributeHead:
     """Predicts one attribute (gender, season, …) of products; scikit-learn style over ``ProductFeatures``.
 
     Fitted attributes: ``classes_`` (k,) sorted labels, ``model_id`` of the vectors, ``space_``, ``machine_``,
-    ``temperature_`` and ``adjustment_`` (see ``calibrate``), ``class_counts_``, ``n_unlabelled_`` (products left out
+    ``temperatures_`` and ``adjustment_`` (see ``calibrate``), ``class_counts_``, ``n_unlabelled_`` (products left out
     for want of a label), ``note_`` (a sentence, "" if there is nothing to say).
 
     A product that lacks its picture or its text is judged by the other side. A column with a single class gives a
@@ -110,16 +110,16 @@ class AttributeHead:
         self, model_id: str, space: FeatureSpace | None, machine: KernelMachine | RowClassifier | None
     ) -> AttributeHead:
         """Itself, with parts that were fitted elsewhere; uncalibrated."""
-        from fashion_assets.products.calibration import Temperature
+        from fashion_assets.products.heads.sides import SideTemperatures
 
         self.model_id, self.space_, self.machine_ = model_id, space, machine
-        self.temperature_: Temperature = Temperature()
+        self.temperatures_: SideTemperatures = SideTemperatures()
         self.adjustment_: LogitAdjustment | None = None
         return self
 
-    def calibrate(self, temperature: Temperature, adjustment: LogitAdjustment | None) -> AttributeHead:
-        """Itself, with probabilities sharpened by ``temperature`` and decisions moved by ``adjustment``."""
-        self.temperature_, self.adjustment_ = temperature, adjustment
+    def calibrate(self, temperatures: SideTemperatures, adjustment: LogitAdjustment | None) -> AttributeHead:
+        """Itself, with probabilities sharpened by ``temperatures`` and decisions moved by ``adjustment``."""
+        self.temperatures_, self.adjustment_ = temperatures, adjustment
         return self
 
     def predict_proba(self, features: ProductFeatures) -> FloatArray:
@@ -127,12 +127,14 @@ class AttributeHead:
 
         Raises UserError for vectors of another encoder or another width.
         """
+        from fashion_assets.products.heads.sides import shown_sides
+
         self._must_be_fitted()
         if len(self.classes_) == 1 or self.space_ is None or self.machine_ is None:
             return np.ones((len(features), 1))
         self._must_fit(features)
         signals = self.space_.transform(features)
-        return self.temperature_.apply(self.machine_.predict_proba(signals))
+        return self.temperatures_.apply(self.machine_.predict_proba(signals), shown_sides(signals))
 
     def predict(self, features: ProductFeatures) -> ObjectArray:
         """(n,) label of each product, also where the head would rather abstain."""

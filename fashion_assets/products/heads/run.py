@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from fashion_assets.products.features import ProductFeatures
 from fashion_assets.products.heads.bench import final_bench, final_machine
 from fashion_assets.products.heads.config import KERNEL, HeadConfig
 from fashion_assets.products.heads.head import AttributeHead, decisions
+from fashion_assets.products.heads.sides import SHOWN, SideTemperatures
 from fashion_assets.products.heads.trained import TrainedHead
 from fashion_assets.products.heads.unseen import Unseen
 from fashion_assets.products.logit_adjustment import STRENGTHS, LogitAdjustment
@@ -33,8 +33,6 @@ MAX_RANDOM_TEST = 2000
 CURVE_SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
 #: An adjustment has to earn as much macro-F1 more than a smaller one: less is one product of a rare class.
 ADJUSTMENT_MARGIN = 0.005
-#: The training products between these shares are calibrated by as well.
-EVIDENCE_SHARES = (0.6, 0.7, 0.8, 0.9, 1.0)
 
 
 class HeadRun:
@@ -52,7 +50,7 @@ class HeadRun:
         self.head, self.features, self.config = head, features, config
         self.attribute, self.k = head.attribute, len(head.classes_)
         self.all_codes, self.products = codes, products
-        self.unseen = Unseen(codes, self.k, features, split, config, products)
+        self.unseen = Unseen(head.attribute, codes, self.k, features, split, config, products)
         # The same under shorter names.
         self.bench, self.codes = self.unseen.bench, self.unseen.codes
         self.train, self.validation, self.test = self.unseen.train, self.unseen.validation, self.unseen.test
@@ -62,28 +60,30 @@ class HeadRun:
             return self._constant()
         table, validation = self._choose()
         kind = self.head.kind
-        temperature, adjustment = self._calibration(kind, validation)
+        temperatures, adjustment = self._calibration(kind, validation)
         test = self.unseen.after(kind, second=True) if len(self.test) else np.zeros((0, self.k))
         before = self._reliability(test, test.argmax(axis=1)) if len(test) else _empty_reliability()
-        calibrated = temperature.apply(test) if len(test) else test
+        calibrated = temperatures.apply(test, self.unseen.shown[self.test]) if len(test) else test
         guess = decisions(calibrated, adjustment) if len(test) else np.zeros(0, np.intp)
         self._fit_final(kind)
-        self.head.calibrate(temperature, adjustment)
+        self.head.calibrate(temperatures, adjustment)
         return TrainedHead(
             head=self.head,
             kind=kind,
             n_train=sum(self.head.class_counts_.values()),
             metrics=self._metrics(self.test, guess),
-            splits=self._splits(kind, temperature, adjustment, guess),
+            splits=self._splits(kind, temperatures, adjustment, guess),
             candidates=table,
             history=self._history(),
             search=self._table("trials"),
             imbalance=self._table("imbalance"),
-            learning_curve=self._learning_curve(kind, temperature, adjustment),
+            learning_curve=self._learning_curve(kind, temperatures, adjustment),
             calibration_before=before,
             calibration_after=self._reliability(calibrated, guess) if len(test) else _empty_reliability(),
             test=self._test_table(guess, calibrated),
-            validation_probabilities=temperature.apply(validation),
+            validation_probabilities=temperatures.apply(
+                validation, self.unseen.shown[self.validation[: len(validation)]]
+            ),
             validation_rows=self.bench.rows[self.validation[: len(validation)]],
             test_probabilities=calibrated,
             test_rows=self.bench.rows[self.test],
@@ -104,8 +104,8 @@ class HeadRun:
             began = time.monotonic()
             self.unseen.tune(kind)
             found[kind] = self.unseen.after(kind, second=False)
-            temperature, adjustment = self._calibration(kind, found[kind])
-            guess = decisions(temperature.apply(found[kind]), adjustment)
+            temperatures, adjustment = self._calibration(kind, found[kind])
+            guess = decisions(temperatures.apply(found[kind], self.unseen.shown[self.validation]), adjustment)
             rows.append(
                 {
                     "kind": kind,
@@ -121,28 +121,26 @@ class HeadRun:
         self.head.params = self.unseen.options(self.head.kind).get("params")
         return table, found[self.head.kind]
 
-    def _evidence(self, kind: str, validation: FloatArray) -> tuple[FloatArray, IntArray]:
-        """(probabilities, codes) to calibrate by: the validation products, and for the kernel machine the later
-        training families, each part judged by all before it, which the factor gives for next to nothing.
-        """
-        chances, truth = [validation], [self.codes[self.validation]]
-        if kind == KERNEL and len(validation):
-            first = self.bench.parts[0]
-            cuts = [round(share * first) for share in EVIDENCE_SHARES]
-            for start, end in pairwise(cuts):
-                if start > 0 and (self.codes[:start] >= 0).any():
-                    known = np.flatnonzero(self.codes[start:end] >= 0)
-                    chances.append(self.unseen.kernel.held_out(start, slice(start, end))[known])
-                    truth.append(self.codes[start:end][known])
-        return np.vstack(chances), np.concatenate(truth)
+    def _calibration(
+        self, kind: str, validation: FloatArray
+    ) -> tuple[SideTemperatures, LogitAdjustment | None]:
+        """Temperatures, and the least adjustment that has near the best macro-F1 at next to no accuracy.
 
-    def _calibration(self, kind: str, validation: FloatArray) -> tuple[Temperature, LogitAdjustment | None]:
-        """Temperature, and the least adjustment that has near the best macro-F1 at next to no accuracy."""
+        Products with one side are calibrated by all that have it, judged by it alone; a side of too few by all.
+        """
         if not len(validation):
-            return Temperature(), None
-        chances, truth = self._evidence(kind, validation)
-        temperature = Temperature.fit(chances, truth)
-        sure = temperature.apply(chances)
+            return SideTemperatures(), None
+        rows, chances = self.unseen.evidence(kind, validation)
+        truth, shown = self.codes[rows], self.unseen.shown[rows]
+        pooled = Temperature.fit(chances, truth)
+        found = {}
+        for side in SHOWN:
+            alone = None if side == "both" else self.unseen.alone(kind, side)
+            own, said = alone or (rows[shown == side], chances[shown == side])
+            enough = len(own) >= MIN_VALIDATION
+            found[side] = Temperature.fit(said, self.codes[own]) if enough else pooled
+        temperatures = SideTemperatures(**found)
+        sure = temperatures.apply(chances, shown)
         counts = np.bincount(self.codes[self.train], minlength=self.k)
         prior = np.maximum(counts, 0.5) / counts.sum()
         floor = float((sure.argmax(axis=1) == truth).mean()) - self.config.adjustment_cost
@@ -153,7 +151,7 @@ class HeadRun:
         ]
         table = LogitAdjustment.fit(sure, truth, prior, cheap)[1]
         near = table[table["macro_f1"] >= table["macro_f1"].max() - ADJUSTMENT_MARGIN]["strength"].to_numpy()
-        return temperature, LogitAdjustment(float(near[np.abs(near).argmin()]), prior)
+        return temperatures, LogitAdjustment(float(near[np.abs(near).argmin()]), prior)
 
     def _fit_final(self, kind: str) -> None:
         from fashion_assets.products.heads.rows import RowClassifier
@@ -187,7 +185,7 @@ class HeadRun:
     def _splits(
         self,
         kind: str,
-        temperature: Temperature,
+        temperatures: SideTemperatures,
         adjustment: LogitAdjustment | None,
         guess: npt.NDArray[np.intp],
     ) -> pd.DataFrame:
@@ -202,7 +200,9 @@ class HeadRun:
         if len(rows):
             metrics = evaluate_attribute(
                 self.head.classes_[self.codes[rows]],
-                self.head.classes_[decisions(temperature.apply(chances), adjustment)],
+                self.head.classes_[
+                    decisions(temperatures.apply(chances, self.unseen.shown[rows]), adjustment)
+                ],
                 attribute=self.attribute,
                 seed=self.config.seed,
             )
@@ -214,7 +214,7 @@ class HeadRun:
         return pd.DataFrame(found)
 
     def _learning_curve(
-        self, kind: str, temperature: Temperature, adjustment: LogitAdjustment | None
+        self, kind: str, temperatures: SideTemperatures, adjustment: LogitAdjustment | None
     ) -> pd.DataFrame:
         """Figures on validation products by the number of training products; for the kernel machine they come with
         the factor, another kind would have to be fitted anew for each point.
@@ -228,7 +228,7 @@ class HeadRun:
         for share in CURVE_SHARES:
             count = max(1, round(share * first))
             chances = self.unseen.kernel.held_out(count, slice(first, second))[self.validation - first]
-            guess = decisions(temperature.apply(chances), adjustment)
+            guess = decisions(temperatures.apply(chances, self.unseen.shown[self.validation]), adjustment)
             known = int((self.codes[:count] >= 0).sum())
             rows.append((known, macro_f1(truth, guess), float((truth == guess).mean())))
         return pd.DataFrame(rows, columns=columns)

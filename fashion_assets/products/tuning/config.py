@@ -45,7 +45,7 @@ class TuningConfig:
     #: Widths of the hidden layers of each head.
     hidden: tuple[int, ...] = (256,)
     dropout: float = 0.1
-    #: Weight of a class is (n / (k n_class)) ** power; see ``AttributeHead``.
+    #: Weight of a class is (n / (k n_class)) ** power; 0: all alike.
     class_weight_power: float = 0.5
     #: How often a training product shows its picture alone or its text alone, so that heads can do with one.
     side_dropout: float = 0.1

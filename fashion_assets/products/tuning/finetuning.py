@@ -89,7 +89,6 @@ def finetune_products(
     experiments: Path,
     config: TuningConfig | None = None,
     name: str | None = None,
-    cache_dir: Path | None = None,
     families: npt.ArrayLike | None = None,
     models_dir: Path | None = None,
     device: str | None = None,
@@ -99,8 +98,8 @@ def finetune_products(
 
     ``products`` is the cleaned table, ``source`` holds the pictures, ``split`` (n,) is "train", "validation" or "test",
     families (n,) widen the intervals. Encoders are specs of the registry; None leaves that side out (pictures alone,
-    texts alone). Everything lies in ``experiments/<name>``, cached tensors in ``cache_dir`` (``experiments/.tensors``
-    if none is given), which ``config.delete_tensors`` deletes at the end. A call that was killed goes on behind its
+    texts alone). Everything lies in ``experiments/<name>``, cached tensors in ``experiments/.tensors``,
+    which ``config.delete_tensors`` deletes at the end. A call that was killed goes on behind its
     last whole epoch, and the same call once it is finished returns at once.
 
     An attribute without a training label is left out with a note. Raises UserError for encoders that cannot learn, no
@@ -127,7 +126,7 @@ def finetune_products(
     if experiment.result is not None:
         return _finished(experiment, labels, parts_of["test"], families, models_dir)
 
-    tensors = cache_dir or experiments / TENSORS
+    tensors = experiments / TENSORS
     sides, notes = _sides(products, source, loaded, config, tensors, chosen, progress)
     notes += left_out
     notes += [
