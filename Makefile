@@ -47,7 +47,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	touch $(STAMP)
 
-# Made data only: incoming/, lake/, models/, reports/, run history and warehouse of $(DATA_DIR).
+# Made data only: incoming/, lake/, models/, reports/, run history, its summaries and warehouse of $(DATA_DIR).
 clean-data:
 	rm -rf $(DATA_DIR)/incoming $(DATA_DIR)/lake $(DATA_DIR)/models $(DATA_DIR)/reports $(DATA_DIR)/dagster_home \
-		$(DATA_DIR)/sample_truth $(DATA_DIR)/warehouse.duckdb $(DATA_DIR)/author_salt
+		$(DATA_DIR)/run_summaries $(DATA_DIR)/sample_truth $(DATA_DIR)/warehouse.duckdb $(DATA_DIR)/author_salt

@@ -30,7 +30,7 @@ def tags_of_this_process() -> dict[str, str]:
 
 
 def process_began(pid: int) -> str:
-    """When a process began, in the kernel's clock ticks since the machine started; empty where there is no ``/proc``."""
+    """When a process began, in clock ticks since the machine started; empty if it is gone or there is no ``/proc``."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

@@ -90,7 +90,8 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
 
 def existing_instance(settings: Settings) -> dg.DagsterInstance:
     """The same instance as it is, for those who only look."""
-    os.environ.setdefault("DAGSTER_HOME", str(settings.dagster_home))
+    if not os.environ.get("DAGSTER_HOME"):
+        os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     return dg.DagsterInstance.get()
 
 

@@ -63,7 +63,9 @@ def incoming_sensor(
     due = months_due(context.instance, digests)
     held = set(result.touched_months) if result.remaining else set()
     requests: list[dg.RunRequest] = []
-    reasons = [f"waiting for {file.name}" for file in result.files if file.status == "waiting"][:5]
+    reasons = [
+        f"waiting for {file.name}: {file.reason}" for file in result.files if file.status == "waiting"
+    ][:5]
     if result.remaining:
         reasons.append(f"{result.remaining} more files land on the next ticks")
     for month in due:

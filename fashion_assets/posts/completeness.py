@@ -5,7 +5,8 @@ A manifest lists the files beside and below it::
     {"files": [{"name": "2024-03/posts_1.csv", "bytes": 18230, "sha256": "…"}]}
 
 ``sha256`` may be left out. A file that is listed lands when it has that size (and digest); until then it waits,
-and so does its absence show. ``_SUCCESS`` says it of every file beside and below that is no younger than itself.
+and so does its absence show. While a manifest is not valid, all beside and below it waits. ``_SUCCESS`` says that
+every file beside and below it is whole that is no younger than itself.
 """
 
 from __future__ import annotations
@@ -38,16 +39,20 @@ class Deliveries:
     successes: dict[Place, int] = field(default_factory=dict)
     #: Every file that a manifest lists.
     listed: dict[Place, Listed] = field(default_factory=dict)
+    #: Folder -> what is wrong of its manifest: what lies beside and below it waits, other deliveries do not.
+    faults: dict[Place, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, markers: Mapping[Place, Stamp]) -> Deliveries:
-        """Raises UserError for a manifest that is not valid."""
         found = cls()
         for path, stamp in markers.items():
             if path.name == SUCCESS_NAME:
                 found.successes[path.parent] = stamp.changed_ns
             elif path.name == MANIFEST_NAME:
-                found.listed |= _read_manifest(path, stamp)
+                try:
+                    found.listed |= _read_manifest(path, stamp)
+                except UserError as fault:  # also one that is being written
+                    found.faults[path.parent] = str(fault)
         return found
 
     def says_whole(self, path: Place, stamp: Stamp, incoming: Place) -> bool:
@@ -67,10 +72,10 @@ class Deliveries:
             folder = folder.parent
 
     def contradiction(self, path: Place, stamp: Stamp | None, digest: str | None = None) -> str | None:
-        """A sentence where the file is not (yet) what its manifest lists."""
+        """A sentence where the file is not (yet) what its manifest lists, or a manifest above it cannot be read."""
         listed = self.listed.get(path)
         if listed is None:
-            return None
+            return next((fault for folder, fault in self.faults.items() if folder in path.parents), None)
         if stamp is None:
             return f"{path.name} is listed in {MANIFEST_NAME} and not there yet."
         if stamp.n_bytes != listed.n_bytes:

@@ -34,6 +34,13 @@ from fashion_assets.storage.places import Place, Stamp, files_below, is_remote
 
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _ROWS_DIGEST = b"rows_digest"
+#: The columns that ``placement.index_of`` reads.
+_DATING = pa.schema(
+    [
+        LANDING_ROWS.field(name)
+        for name in ("post_id", "resolved_date", "date_source", "fallback_month", "fetched_at")
+    ]
+)
 _EMPTIED = ".emptied"
 #: 64 bits of the file's SHA-256 name its rows in each month.
 DIGEST_IN_NAME = 16
@@ -296,15 +303,18 @@ def move_posts(lake: Place, moves: dict[str, tuple[str, str]]) -> set[str]:
     return touched
 
 
-def all_rows(lake: Place, without: Collection[str] = ()) -> pd.DataFrame:
-    """Every landed row except those of the named files (16 digits of their digests)."""
+def dating_of_all_rows(lake: Place, without: Collection[str] = ()) -> pd.DataFrame:
+    """What decides the month of every landed row, except those of the named files (16 digits of their digests).
+
+    Those columns alone: the texts of a whole history do not fit into memory.
+    """
     frames = [
-        read_rows(path)
+        table_to_frame(_read(path, _DATING))
         for month in landed_months(lake)
         for path in month_files(lake, month)
         if path.stem not in without
     ]
-    return pd.concat(frames, ignore_index=True) if frames else table_to_frame(LANDING_ROWS.empty_table())
+    return pd.concat(frames, ignore_index=True) if frames else table_to_frame(_DATING.empty_table())
 
 
 def landed_authors(lake: Place) -> set[str]:

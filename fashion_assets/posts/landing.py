@@ -26,7 +26,7 @@ from fashion_assets.posts.completeness import Deliveries
 from fashion_assets.posts.crawl_files import CrawlRead, read_crawl_file
 from fashion_assets.posts.landed import (
     DIGEST_IN_NAME,
-    all_rows,
+    dating_of_all_rows,
     forget_digests,
     known_digests,
     landed_authors,
@@ -142,7 +142,7 @@ def land_incoming(
     (``busy``). ``max_files`` bounds the crawl files, and apart from them
     the media files, that are read; ``remaining`` counts those that were not, and to land again lands them.
 
-    Raises ``UserError`` for an invalid ``columns.yaml`` or ``_manifest.json``, and for a bucket that cannot be used.
+    Raises ``UserError`` for an invalid ``columns.yaml``, and for a bucket that cannot be used.
     """
     require_reachable(incoming)
     require_reachable(lake)
@@ -413,7 +413,7 @@ def _write(lake: Place, arrivals: list[_Arrival], landed: _Landed) -> tuple[set[
     old = read_post_index(lake)
     if replaced or (old.empty and landed_months(lake)):
         # What decided a post's month may be among the rows that go: work it out from those that stay.
-        kept = index_of(all_rows(lake, without=replaced))
+        kept = index_of(dating_of_all_rows(lake, without=replaced))
     else:
         kept = old
     index = merge_indexes(kept, *(index_of(arrival.rows) for arrival in arrivals))

@@ -1,4 +1,4 @@
-"""Temperature scaling, and a calibration error that does not hang on where bins begin.
+"""Temperature scaling.
 
 Belongs here: making probabilities fit held-out rows. Does not: the reliability table and the expected calibration
 error over equally wide bins (``reliability.py``), moving decisions towards rare classes (``logit_adjustment.py``).
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fashion_assets.products.reliability import BINS
 from fashion_assets.storage.errors import UserError
 
 FloatArray = npt.NDArray[np.float64]
@@ -66,23 +65,6 @@ class Temperature:
         """(n, k) calibrated; the likeliest class of a row stays the likeliest."""
         rows = np.asarray(probabilities, dtype=np.float64)
         return _sharpened(np.log(np.maximum(rows, SMALLEST_PROBABILITY)), 1 / self.value)
-
-
-def adaptive_calibration_error(confidence: npt.ArrayLike, right: npt.ArrayLike, bins: int = BINS) -> float:
-    """Mean over ``bins`` bins of equally many items of |accuracy - mean confidence| (Nixon et al. 2019, "Measuring
-    Calibration in Deep Learning", section 3.2, for the answer given); 0 to 1.
-
-    Equally wide bins leave most items in the last one; these do not. ``confidence`` (n,), ``right`` (n,) bool.
-    """
-    sure, correct = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=bool)
-    if sure.ndim != 1 or sure.shape != correct.shape or not len(sure) or bins < 1:
-        raise UserError(
-            f"there are {sure.shape} confidences and {correct.shape} verdicts for {bins} bins; give one each per "
-            "answer, and at least one bin"
-        )
-    order = np.argsort(sure, kind="stable")
-    gaps = [abs(float(np.sum(sure[part] - correct[part]))) for part in np.array_split(order, bins)]
-    return float(sum(gaps) / len(sure))
 
 
 def probability_rows(

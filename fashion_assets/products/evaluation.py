@@ -1,8 +1,8 @@
-"""Figures of a classifier on one attribute, with intervals, and the flattering split beside the hard one."""
+"""Figures of a classifier on one attribute, and of several together, with intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from fashion_assets.products.labels import label_text
-from fashion_assets.products.splits import family_split
 from fashion_assets.storage.errors import UserError
 
 # Resamples for a 95 % percentile interval; the ends are stable to about a tenth of the interval's width from
@@ -26,7 +25,6 @@ ABSTAINED = "(abstained)"
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
-FitPredict = Callable[[IntArray, IntArray], Sequence[object] | npt.NDArray[Any]]
 Labels = Sequence[object] | npt.NDArray[Any]
 
 
@@ -222,32 +220,3 @@ def all_attributes_right(
     draws = _resampled_counts(right, 2, groups, resamples, seed)
     shares = draws[:, 1:] / draws.sum(axis=1, keepdims=True)
     return estimates([float(right.mean())], shares)[0], len(right)
-
-
-def compare_splits(
-    labels: Labels,
-    families: npt.ArrayLike,
-    fit_predict: FitPredict,
-    *,
-    attribute: str = "",
-    test_share: float = 0.2,
-    seed: int = 7,
-) -> pd.DataFrame:
-    """Two rows, ``split`` = "rows" and "families": the same classifier judged on a random split and on unseen
-    families.
-
-    ``fit_predict(train, test)`` gets positions into ``labels`` and returns labels of ``test``. Columns:
-    split, n_train, n_test and those of ``AttributeMetrics.summary``. The gap between the rows is what
-    near-duplicates lend.
-    """
-    names = [label_text(label) for label in labels]
-    known = np.flatnonzero([name is not None for name in names])
-    values = np.array(names, dtype=object)
-    every = {"rows": np.arange(len(known)), "families": np.asarray(families)[known]}
-    found = []
-    for split, groups in every.items():
-        side = family_split(groups, list(values[known]), test_share=test_share, seed=seed)
-        train, test = known[side == "train"], known[side == "test"]
-        metrics = evaluate_attribute(values[test], fit_predict(train, test), attribute=attribute, seed=seed)
-        found.append({"split": split, "n_train": len(train), "n_test": len(test), **metrics.summary()})
-    return pd.DataFrame(found)

@@ -5,8 +5,7 @@ encoders, zeros for what a product lacks; for each kind of n-gram its sparse row
 and ``<kind>.value``, one number per entry. ``HeadsSession.inputs`` makes them from ``ProductFeatures``; the terms stand
 in the metadata of the file.
 Outputs per attribute: ``<attribute>`` (n, k) calibrated probabilities and ``<attribute>.decided`` (n,), the column
-that is decided for. Towers: ``fashion-assets encoders export`` writes those of text; pictures of kind ``onnx:`` are
-ONNX files already.
+that is decided for. Towers: ``fashion-assets encoders export``; pictures of kind ``onnx:`` are ONNX files already.
 """
 
 from __future__ import annotations

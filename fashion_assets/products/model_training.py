@@ -57,7 +57,8 @@ class TrainingPlan:
     labels: tuple[str, ...] | None = None
     image_encoders: tuple[str, ...] = ("local:visual",)
     text_encoder: str = OWN_WORDS
-    #: Averaged word vectors of shop names and keys of characteristics; None: the own words, where cards have either.
+    #: Averaged word vectors of shop names and keys of characteristics; None: the own words, where cards have either and
+    #: the texts are read by them too.
     word_encoder: str | None = None
     heads: HeadConfig = field(default_factory=HeadConfig)
     seed: int = 7

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from fashion_assets.products.labels import label_text
-from fashion_assets.storage.errors import UserError
 
 if TYPE_CHECKING:
     from fashion_assets.encoders.cbow import CbowModel
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
-
-# A label with fewer products than this cannot be told from its neighbours; it takes no part in the projection.
-MIN_PRODUCTS = 3
 
 
 def learn_target_words(
@@ -71,19 +67,3 @@ def train_side(vectors: npt.ArrayLike, labels: Sequence[object], names: Sequence
     if len(np.unique(codes[used])) < 2:
         return Side(tuple(names), None)
     return Side(tuple(names), CLASSIFIERS["logistic"]().fit(rows[used], codes[used]))
-
-
-def projection_labels(labels: Sequence[object]) -> tuple[str, ...]:
-    """The labels that at least ``MIN_PRODUCTS`` products carry, sorted. Raises UserError for fewer than two."""
-    counts: dict[str, int] = {}
-    for label in labels:
-        name = label_text(label)
-        if name is not None:
-            counts[name] = counts.get(name, 0) + 1
-    names = tuple(sorted(name for name, count in counts.items() if count >= MIN_PRODUCTS))
-    if len(names) < 2:
-        raise UserError(
-            f"a projection needs at least two labels with {MIN_PRODUCTS} products each; the products have "
-            f"{', '.join(names) or 'none'}"
-        )
-    return names

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -118,26 +117,6 @@ def search(
     best = int(history["value"].to_numpy().argmax())
     params = {option: _plain(history[option].iloc[best]) for option in space}
     return SearchResult(params, float(history["value"].iloc[best]), history)
-
-
-def history_png(history: pd.DataFrame, *, title: str = "", what: str = "validation macro-F1") -> bytes:
-    """The score of each trial and the best so far, as a picture."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 3.6), dpi=110, layout="constrained")
-    axes = figure.subplots()
-    axes.plot(history["trial"], history["value"], "o", markersize=4, alpha=0.6, label="trial")
-    axes.step(history["trial"], history["best"], where="post", label="best so far")
-    axes.set_xlabel("trial")
-    axes.set_ylabel(what)
-    axes.set_title(title, fontsize=10)
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
-    buffer = io.BytesIO()
-    # No date inside: equal histories are equal bytes.
-    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
-    return buffer.getvalue()
 
 
 def _study(

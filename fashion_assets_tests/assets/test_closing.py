@@ -129,6 +129,9 @@ def test_freshness_asks_for_one_certain_month(settings: Settings) -> None:
     assert checked(latest_closed_month, settings).passed, "nobody closes months here"
     month_with(settings, "2024-05", posts=3)
     month_with(settings, "2024-06", posts=3)
+    assert checked(latest_closed_month, settings).passed
+    first = checked(latest_closed_month, settings.model_copy(update={"automation": True}))
+    assert not first.passed and "the last closed month is none" in first.found, "the first close failed"
     close(settings, "2024-05")
     # Made today, and yet not what has to be there: a policy on the last materialisation would be green.
     overdue = checked(latest_closed_month, settings)

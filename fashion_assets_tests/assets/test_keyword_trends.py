@@ -12,7 +12,6 @@ from fashion_assets.defs.resources import LakeReader
 from fashion_assets.defs.schemas import COLUMNS
 from fashion_assets.defs.trends import keyword_trends
 from fashion_assets.settings import Settings
-from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.months import month_range
 from fashion_assets.trends.schemas import KEYWORD_TRENDS
 from fashion_assets_tests.unit.keyword_posts import Post, stored
@@ -74,7 +73,7 @@ def test_without_the_posts_of_a_month_it_says_which(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     lake = stored(posts(MONTHS), settings.lake)
     lake.path("cleaned_posts", "2024-03").unlink()
-    with pytest.raises(UserError, match="cleaned_posts is missing 2024-03"):
+    with pytest.raises(dg.Failure, match="cleaned_posts is missing 2024-03"):
         keyword_trends(lake=LakeReader(settings))
 
 

@@ -116,6 +116,17 @@ def test_pages_split_and_projection_are_made(made: Settings) -> None:
     assert aggregate.to_dict() == {"Dresss": "dress", "Shoes": "shoe", "Bags": "bag"}
 
 
+def test_cards_of_another_shop_that_were_refused_are_counted_and_told(made: Settings) -> None:
+    result = materialise(made, [product_models.project_taxonomy])
+    told = {
+        one.asset_key.path[-1]: one.metadata
+        for one in result.asset_materializations_for_node("project_taxonomy")
+        if one.asset_key is not None
+    }["projected_products"]
+    assert (told["products"].value, told["refused"].value) == (11, 1)
+    assert "12 cards arrived: 11 kept, 1 refused" in str(told["cards"].value)
+
+
 def test_a_shop_without_a_card_gets_empty_tables_and_pages(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, product_attributes=PRESENT)
     settings.product_files.mkdir(parents=True)

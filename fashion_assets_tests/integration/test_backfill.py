@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import random
 import shutil
@@ -20,14 +19,12 @@ from fashion_assets.defs.runner import run_pipeline
 from fashion_assets.settings import Settings
 from fashion_assets.storage.files import write_text_atomic
 from fashion_assets.storage.months import month_range
-from fashion_assets_tests.integration.conftest import Run
+from fashion_assets_tests.integration.conftest import Run, learn_words_quickly
 
 pytestmark = pytest.mark.slow
 
 MONTHS = month_range("2024-01", "2024-12")
 SELECT = "+style_profiles,monthly_style_report"
-#: The lightest classifier: what is tried here is the order, not what is learned.
-RECIPE = json.dumps({"heads": ["logistic"]})
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +35,7 @@ def arrived(tmp_path_factory: pytest.TempPathFactory, cli: Run) -> Path:
     made = cli("sample", root, *size)
     assert made.returncode == 0, made.stderr
     write_text_atomic(root / "author_salt", "0" * 64)
-    write_text_atomic(root / "models" / "tfashion" / "recipe.json", RECIPE)
+    learn_words_quickly(root)
     return root
 
 

@@ -14,6 +14,7 @@ from fashion_assets.storage.files import write_bytes_atomic
 from fashion_assets.storage.lake import Lake
 from fashion_assets.storage.places import Place, files_below, inside, is_remote, place
 from fashion_assets_tests.conftest import S3_KEY, S3_SECRET
+from fashion_assets_tests.integration.conftest import learn_words_quickly
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -55,6 +56,8 @@ def runs(s3_endpoint: str, cli: Run, tmp_path_factory: pytest.TempPathFactory) -
         "FASHION_LAKE_URL": f"{bucket}/lake",
         "FASHION_INCOMING_URL": f"{bucket}/incoming",
     }
+    for root in (local, data_root):
+        learn_words_quickly(root)
     for root, given in ((local, {"FASHION_AUTHOR_SALT": SALT}), (data_root, environment)):
         ran = cli("run", "--data-dir", root, **given)
         assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]

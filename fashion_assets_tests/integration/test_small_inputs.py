@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from fashion_assets.storage.warehouse import query
-from fashion_assets_tests.integration.conftest import Run
+from fashion_assets_tests.integration.conftest import Run, learn_words_quickly
 
 HEADER = "poster_id,post_id,post_title,post_date,post_content,post_like,post_fetch_time"
 
@@ -21,6 +21,7 @@ def test_a_handful_of_posts(cli: Run, tmp_path: Path, posts: int, likes: int, ke
     ]
     (tmp_path / "incoming").mkdir()
     (tmp_path / "incoming" / "crawl.csv").write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
+    learn_words_quickly(tmp_path)
     ran = cli("run", "--data-dir", tmp_path)
     assert ran.returncode == 0, ran.stderr
     assert (tmp_path / "reports" / "2024-05" / "style_report.html").exists()

@@ -11,11 +11,8 @@ import pytest
 
 from fashion_assets.posts import landing as landing_module
 from fashion_assets.posts import media_landing
-from fashion_assets.posts.completeness import Deliveries
 from fashion_assets.posts.landed import landing_digests, read_ledger, read_media_manifest
 from fashion_assets.posts.landing import LandingResult
-from fashion_assets.posts.settling import look_around
-from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.files import write_bytes_atomic
 from fashion_assets.storage.places import Place, is_remote
 from fashion_assets_tests.unit.test_posts_landing import land, put, record
@@ -107,14 +104,18 @@ def test_a_manifest_says_what_is_whole_and_what_is_missing(any_root: Place) -> N
         b'{"files": [{"name": "../a", "bytes": 1}]}',
     ],
 )
-def test_a_manifest_that_is_not_valid_is_named(tmp_path: Path, content: bytes) -> None:
-    incoming = tmp_path / "incoming"
-    put(incoming, "a.csv", [record("p1")])
-    write_bytes_atomic(incoming / "_manifest.json", content)
-    with pytest.raises(UserError, match=r"_manifest\.json is not valid"):
-        Deliveries.of(look_around(incoming).markers)
-    with pytest.raises(UserError, match=r"_manifest\.json is not valid"):
-        land(tmp_path)
+def test_a_manifest_that_is_not_valid_is_named_and_holds_up_its_own_delivery(
+    any_root: Place, content: bytes
+) -> None:
+    incoming = any_root / "incoming"
+    put(incoming, "day/hour/a.csv", [record("p1")])
+    put(incoming, "other/b.csv", [record("p2")])
+    write_bytes_atomic(incoming / "day" / "_manifest.json", content)
+    result = land(any_root)
+    assert statuses(result) == {"day/hour/a.csv": "waiting", "other/b.csv": "landed"}
+    assert "_manifest.json is not valid" in (result.files[0].reason or "")
+    (incoming / "day" / "_manifest.json").unlink()
+    assert statuses(land(any_root))["day/hour/a.csv"] == "landed"
 
 
 def test_many_files_land_in_slices(any_root: Place) -> None:

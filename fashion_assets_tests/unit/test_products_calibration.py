@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import f1_score
 
-from fashion_assets.products.calibration import COLDEST, WARMEST, Temperature, adaptive_calibration_error
+from fashion_assets.products.calibration import COLDEST, WARMEST, Temperature
 from fashion_assets.products.logit_adjustment import LogitAdjustment
 from fashion_assets.products.macro_f1 import macro_f1
 from fashion_assets.products.reliability import expected_calibration_error, reliability
@@ -80,23 +80,6 @@ def test_temperature_keeps_order_and_sum(logits: np.ndarray, value: float) -> No
     np.testing.assert_allclose(Temperature(1.0).apply(rows), rows, atol=1e-9)
 
 
-@given(
-    arrays(np.float64, st.integers(1, 60), elements=st.floats(0, 1)), st.integers(1, 80), st.integers(0, 9)
-)
-def test_adaptive_error_is_a_share_and_at_least_the_mean_gap(sure: np.ndarray, bins: int, seed: int) -> None:
-    right = np.random.default_rng(seed).random(len(sure)) < sure
-    error = adaptive_calibration_error(sure, right, bins)
-    assert abs(sure.mean() - right.mean()) - 1e-12 <= error <= 1
-    assert adaptive_calibration_error(sure, right, 1) == pytest.approx(abs(sure.mean() - right.mean()))
-
-
-def test_adaptive_error_by_hand() -> None:
-    # two bins of two: |.5 - .15| and |1 - .85|
-    assert adaptive_calibration_error([0.1, 0.9, 0.2, 0.8], [False, True, True, True], 2) == pytest.approx(
-        0.25
-    )
-
-
 @pytest.mark.parametrize(
     ("rows", "codes", "said"),
     [
@@ -116,8 +99,6 @@ def test_shapes_that_do_not_fit_are_sentences(rows: object, codes: list[int], sa
 def test_a_temperature_of_nought_is_refused() -> None:
     with pytest.raises(UserError, match="a temperature is a number above 0"):
         Temperature(0.0)
-    with pytest.raises(UserError, match="one each per answer"):
-        adaptive_calibration_error([0.5], [True, False])
     with pytest.raises(UserError, match="shares above 0"):
         LogitAdjustment(1.0, np.array([0.0, 1.0]))
     with pytest.raises(UserError, match="2 classes and"):

@@ -203,12 +203,15 @@ def test_mlp_stops_early_and_keeps_the_best_epoch() -> None:
     generator = np.random.default_rng(0)
     rows, noise = generator.normal(size=(200, 20)), generator.integers(0, 2, 200)
     made = CLASSIFIERS["mlp"](epochs=200, patience=3, dropout=0.0).fit(rows, noise)
-    losses = [validation for _, validation in made.history_]
+    losses = [row["validation_loss"] for row in made.history_]
     assert len(losses) < 200
     assert made.best_epoch_ == int(np.argmin(losses)) + 1 == len(losses) - 3
     same = CLASSIFIERS["mlp"](epochs=200, patience=3, dropout=0.0).fit(rows, noise)
     np.testing.assert_array_equal(same.predict_proba(rows), made.predict_proba(rows))
-    assert CLASSIFIERS["mlp"](epochs=2, validation_share=0).fit(rows, noise).history_[-1][1] is None
+    assert (
+        CLASSIFIERS["mlp"](epochs=2, validation_share=0).fit(rows, noise).history_[-1]["validation_loss"]
+        is None
+    )
     with pytest.raises(UserError, match="dropout 1 and"):
         CLASSIFIERS["mlp"](dropout=1).fit(rows, noise)
 

@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from fashion_assets.cli import app
+from fashion_assets.products.model_folder import ModelFolder
 from fashion_assets.storage.errors import UserError
 from fashion_assets_tests.unit.product_shop_made import write_model_shop
 
@@ -84,7 +85,10 @@ def test_ids_and_labels_that_look_like_formulas_are_harmless_and_judged(shop: Pa
     out, to = tmp_path / "preds.csv", ("--model-dir", tmp_path / "m")
     assert call("train", odd, "--labels", "kind", "--kinds", "logistic", *to).exit_code == 0
     assert "'@ref" in (tmp_path / "m" / "refused.csv").read_text("utf-8")
-    assert call("predict", odd, *to, "--out", out).exit_code == 0
+    done = call("predict", odd, *to, "--out", out)
+    assert (
+        done.exit_code == 0 and f"{len(cards)} of these {len(cards)} products were trained on" in done.output
+    )
     written = out.read_text("utf-8")
     assert "\n'=1+1," in written and ",'-x," in written
     assert "\n'@ref," in out.with_name("preds.refused.csv").read_text("utf-8")
@@ -113,6 +117,22 @@ def test_cards_alone_are_predicted_from_their_texts(shop: Path, model: Path, tmp
     assert set(table["inputs"]) == {"text"}
     truth = pd.read_csv(shop / "cards.csv", dtype=str).drop_duplicates("id").set_index("id")["kind"]
     assert (table.set_index("id")["kind"] == truth.loc[table["id"]]).mean() > 0.8
+
+
+def test_shop_names_are_read_by_the_word_vectors_that_are_named(shop: Path, tmp_path: Path) -> None:
+    source, words = tmp_path / "shop", tmp_path / "made.vec"
+    source.mkdir()
+    cards = pd.read_csv(shop / "cards.csv", dtype=str)
+    cards.assign(shop=["north", "south"] * (len(cards) // 2)).to_csv(source / "cards.csv", index=False)
+    words.write_text("2 3\nnorth 1 0 0\nsouth 0 1 0\n", "utf-8")
+    asked = ("--labels", "kind", "--kinds", "logistic", "--model-dir", tmp_path / "m")
+    done = call("train", source, *asked, "--word-encoder", f"words:{words}")
+    assert done.exit_code == 0, done.output
+    manifest = ModelFolder.open(tmp_path / "m").manifest
+    assert [entry.purpose for entry in manifest.encoders if entry.model_id.startswith("words:made@")] == [
+        "words"
+    ]
+    assert "|shop=words:made@" in manifest.vectors_model_id
 
 
 def test_products_are_projected_onto_names(shop: Path, model: Path, tmp_path: Path) -> None:

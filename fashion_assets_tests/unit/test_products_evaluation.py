@@ -1,20 +1,13 @@
-"""Figures of a classifier: against scikit-learn, with intervals, and the flattering split beside the hard
-one.
-"""
+"""Figures of a classifier: against scikit-learn, and with intervals."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fashion_assets.products.cards import clean_products, read_product_cards
-from fashion_assets.products.evaluation import all_attributes_right, compare_splits, evaluate_attribute
-from fashion_assets.products.families import product_families
+from fashion_assets.products.evaluation import all_attributes_right, evaluate_attribute
 from fashion_assets.storage.errors import UserError
 
 LABELS = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("abcd")), min_size=1, max_size=60)
@@ -102,42 +95,3 @@ def test_nothing_to_measure_is_a_sentence() -> None:
         evaluate_attribute([None], ["a"], attribute="kind")
     with pytest.raises(UserError, match="1 true labels and 2 predictions"):
         evaluate_attribute(["a"], ["a", "b"])
-
-
-def test_families_make_the_row_split_flatter() -> None:
-    """Labels are noise, but every family has one label: only a split of rows lets a memory shine."""
-    rng = np.random.default_rng(1)
-    families = np.repeat(np.arange(100), 6)
-    labels = rng.choice(["a", "b"], 100)[families]
-
-    def remember(train: np.ndarray, test: np.ndarray) -> list[str]:
-        memory = dict(zip(families[train], labels[train], strict=True))
-        return [memory.get(families[item], "a") for item in test]
-
-    found = compare_splits(labels, families, remember, attribute="kind").set_index("split")
-    assert found.loc["rows", "accuracy"] > 0.99 > 0.7 > found.loc["families", "accuracy"]
-    assert (found["n_train"] + found["n_test"] == 600).all()
-
-
-@pytest.mark.real_data
-def test_words_and_a_logistic_regression_do_what_they_should_on_the_real_products(real_data: Path) -> None:
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-
-    products, _ = clean_products(read_product_cards(real_data / "products", ["usage", "season"]))
-    families = product_families(products["title"].tolist())
-    words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True).fit_transform(products["title"])
-    for name, floor in (("usage", 0.90), ("season", 0.68)):
-        labels = products[f"label_{name}"].to_numpy(dtype=object)
-
-        def fit_predict(train: np.ndarray, test: np.ndarray, labels: np.ndarray = labels) -> np.ndarray:
-            return (
-                LogisticRegression(C=10.0, max_iter=200)
-                .fit(words[train], labels[train].astype(str))
-                .predict(words[test])
-            )
-
-        found = compare_splits(labels, families, fit_predict, attribute=name).set_index("split")
-        assert found.loc["families", "accuracy"] > floor
-        assert found.loc["rows", "accuracy"] > found.loc["families", "accuracy"]
-        assert isinstance(found, pd.DataFrame)

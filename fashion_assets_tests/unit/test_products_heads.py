@@ -14,6 +14,7 @@ import pytest
 from fashion_assets.products.calibration import Temperature
 from fashion_assets.products.features import ProductFeatures
 from fashion_assets.products.heads import HEAD_KINDS, AttributeHead, HeadConfig
+from fashion_assets.products.heads.sides import SideTemperatures
 from fashion_assets.products.logit_adjustment import LogitAdjustment
 from fashion_assets.products.predict import predict_products, wide_predictions
 from fashion_assets.products.schemas import PRODUCT_PREDICTIONS

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fashion_assets.products.classifiers import CLASSIFIERS
-from fashion_assets.products.search import SPACES, Choice, Range, history_png, search
+from fashion_assets.products.search import SPACES, Choice, Range, search
 from fashion_assets.storage.errors import UserError
 
 SPACE = {
@@ -89,17 +89,3 @@ def test_what_cannot_be_searched_is_a_sentence() -> None:
         search(SPACE, hill, n_trials=0)
     with pytest.raises(UserError, match="finite numbers"):
         search(SPACE, lambda params: float("nan"), n_trials=1)
-
-
-def test_the_history_is_drawn() -> None:
-    found = search(SPACE, hill, n_trials=5)
-    picture = history_png(found.history, title="logistic")
-    assert picture.startswith(b"\x89PNG")
-    assert picture == history_png(found.history, title="logistic")
-    assert picture != history_png(found.history.head(4), title="logistic")
-
-
-def test_trials_are_told() -> None:
-    told: list[int] = []
-    search(SPACE, hill, n_trials=3, on_trial=lambda number, value: told.append(number))
-    assert told == [1, 2, 3]

@@ -43,6 +43,13 @@ def train(
             help="Text encoder; unset: word vectors learned on these cards' own texts, no download."
         ),
     ] = None,
+    word_encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Word vectors of shop names and of the keys of characteristics, e.g. words:FILE (gensim, navec); "
+            "unset: those learned on the texts, where no --text-encoder is named."
+        ),
+    ] = None,
     kinds: Annotated[
         str | None, typer.Option(help="Kinds of head to try, with commas; unset: those that pay.")
     ] = None,
@@ -80,6 +87,7 @@ def train(
         image_encoders=_specs(image_encoder)
         or tuple(dict.fromkeys((settings.image_encoder, "local:visual"))),
         text_encoder=text_encoder or OWN_WORDS,
+        word_encoder=word_encoder,
         heads=_head_config(kinds, n_trials, abstain_below, resampling, seed),
         seed=seed,
         encoding=encoding,

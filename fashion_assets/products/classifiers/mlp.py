@@ -32,8 +32,8 @@ class MlpClassifier(StatefulClassifier):
     most; batch_size; patience; validation_share (0: no early stop); class_weight_power as in
     ``SoftmaxRegression``; random_state.
 
-    Attributes: layers_ [(weight (in, out), bias (out,)), …] float32, scale_, history_ [(train loss, validation
-    loss or None), …], best_epoch_ (from 1), classes_, n_features_in_.
+    Attributes: layers_ [(weight (in, out), bias (out,)), …] float32, scale_, history_ [{epoch, train_loss,
+    validation_loss or None}, …], best_epoch_ (from 1), classes_, n_features_in_.
     """
 
     kind = "mlp"
@@ -85,13 +85,15 @@ class MlpClassifier(StatefulClassifier):
             optimiser = torch.optim.AdamW(
                 network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
             )
-            self.history_: list[tuple[float, float | None]] = []
+            self.history_: list[dict[str, float | None]] = []
             self.best_epoch_, best = 0, np.inf
             for epoch in range(1, self.epochs + 1):
                 order = generator.permutation(kept)
                 train_loss = self._one_epoch(network, optimiser, data, order)
                 validation = data.loss(network, np.flatnonzero(held), self.batch_size) if held.any() else None
-                self.history_.append((train_loss, validation))
+                self.history_.append(
+                    {"epoch": epoch, "train_loss": train_loss, "validation_loss": validation}
+                )
                 if validation is None or validation < best:
                     best = np.inf if validation is None else validation
                     self.best_epoch_, self.layers_ = epoch, _layers(network)
@@ -152,14 +154,13 @@ class MlpClassifier(StatefulClassifier):
         arrays: dict[str, Array] = {}
         for place, (weight, bias) in enumerate(self.layers_):
             arrays[f"weight{place}"], arrays[f"bias{place}"] = weight, bias
-        history = [list(row) for row in self.history_]
-        return arrays, {"scale": self.scale_, "history": history, "best_epoch": self.best_epoch_}
+        return arrays, {"scale": self.scale_, "history": self.history_, "best_epoch": self.best_epoch_}
 
     def _restore(self, arrays: Mapping[str, Array], fitted: Mapping[str, Any]) -> None:
         count = len(self.hidden) + 1
         self.layers_ = [(arrays[f"weight{place}"], arrays[f"bias{place}"]) for place in range(count)]
         self.scale_, self.best_epoch_ = fitted["scale"], fitted["best_epoch"]
-        self.history_ = [(train, validation) for train, validation in fitted["history"]]
+        self.history_ = [dict(row) for row in fitted["history"]]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

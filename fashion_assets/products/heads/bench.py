@@ -144,8 +144,12 @@ def side_chances(
             kernel = KernelBench(bench.signals.take(rows).only(side))
             chances = {}
             for name, (classes, codes) in labels.items():
-                attribute = kernel.prepare(codes[bench.rows[rows]], len(classes))
-                parts = [attribute.held_out(int(at), slice(int(at), int(to))) for at, to in pairwise(ends)]
+                own = codes[bench.rows]
+                attribute = kernel.prepare(own[rows], len(classes))
+                parts = [
+                    attribute.held_out(at, slice(at, to), own[:cut])
+                    for cut, (at, to) in zip(cuts, pairwise(ends.tolist()), strict=True)
+                ]
                 chances[name] = np.vstack(parts)
             found = SideChances(rows[ends[0] :], chances)
         features.shared[key] = found

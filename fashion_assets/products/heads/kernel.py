@@ -202,10 +202,15 @@ class Attribute:
     half: Float32Array
     units: Float32Array
 
-    def held_out(self, count: int, rows: slice) -> FloatArray:
-        """(rows, k) probabilities of products after the first ``count`` by the machine of the first ``count``."""
+    def held_out(self, count: int, rows: slice, known: IntArray | None = None) -> FloatArray:
+        """(rows, k) probabilities of products after the first ``count`` by the machine of the first ``count``.
+
+        ``known`` are the codes that class shares are of, left out those of the first ``count``: a machine of one side
+        takes shares of all products, also of those without the side.
+        """
         found = self.bench.factor.held_out(without(self.half, self.units, count), count, rows)
-        return _probabilities(found, _shares(self.codes[:count], self.targets.shape[1] - 1))
+        shares = _shares(self.codes[:count] if known is None else known, self.targets.shape[1] - 1)
+        return _probabilities(found, shares)
 
     def left_out(self, rows: IntArray) -> FloatArray:
         """(rows, k) probabilities of the products at ``rows``, ascending, by the machine of all others."""

@@ -63,6 +63,7 @@ class Unseen:
         self._attribute: Attribute | None = None
         self.tuned: dict[str, Tuned] = {}
         self._of_training: dict[str, RowClassifier] = {}
+        self._by_side: dict[str, SideChances | None] = {}
 
     @property
     def kernel(self) -> Attribute:
@@ -105,8 +106,8 @@ class Unseen:
         return np.concatenate(rows), np.vstack(chances)
 
     def alone(self, kind: str, side: str) -> tuple[IntArray, FloatArray] | None:
-        """As ``evidence``, of all products that have ``side`` and judged by it alone; None for a kernel machine that
-        has no machine of this side beside it: the products show nothing else.
+        """As ``evidence``, of all products that have ``side`` and judged by it alone; None if no product has it, or
+        there is no kernel machine of this side beside the whole one, as the products show nothing else.
         """
         if kind == KERNEL:
             found = self._side(side)
@@ -117,11 +118,15 @@ class Unseen:
             return rows, found.of(self.attribute, rows)
         signals = self.bench.signals.take(self.validation)
         there = np.flatnonzero(signals.has_image if side == "image" else signals.has_text)
+        if not len(there):
+            return None
         said = self._said(self._trained(kind), self.train, signals.take(there).only(side))
         return self.validation[there], said
 
     def _side(self, side: str) -> SideChances | None:
-        return side_chances(self.bench, side, self.cuts, self.features, self.products)
+        if side not in self._by_side:
+            self._by_side[side] = side_chances(self.bench, side, self.cuts, self.features, self.products)
+        return self._by_side[side]
 
     def _one_sided(self, rows: IntArray, chances: FloatArray) -> FloatArray:
         """``chances`` of ``rows`` by the kernel machine, with one-sided products judged by the machine of their side,

@@ -1,0 +1,107 @@
+"""Products with one side only: judged by the machine that will answer for them, and calibrated by its answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fashion_assets.products.calibration import Temperature
+from fashion_assets.products.features import ProductFeatures
+from fashion_assets.products.heads import AttributeHead, HeadConfig
+from fashion_assets.products.heads.kernel import kernel_machines
+from fashion_assets.products.heads.sides import SideTemperatures, shown_sides
+from fashion_assets.products.heads.space import FeatureSpace
+from fashion_assets.products.heads.unseen import Unseen
+from fashion_assets.products.labels import label_codes
+from fashion_assets.products.reliability import expected_calibration_error, reliability
+from fashion_assets.products.training import train_attribute
+from fashion_assets_tests.unit.products_made import made_products, made_split
+
+N = 600
+
+
+def shop(
+    pictures_only: np.ndarray, texts_only: np.ndarray, *, noise: float = 2.0
+) -> tuple[pd.DataFrame, ProductFeatures]:
+    """Made products of which some have no title, others no picture."""
+    products, features = made_products(N, noise=noise)
+    matrix = features.vectors.matrix.copy()
+    matrix[texts_only] = 0
+    titles = tuple("" if gone else title for title, gone in zip(features.titles, pictures_only, strict=True))
+    return products, ProductFeatures(replace(features.vectors, matrix=matrix), titles, titles)
+
+
+EVERY, NONE = np.ones(N, bool), np.zeros(N, bool)
+DRAWN = np.random.default_rng(5).integers(0, 4, N)
+SHOPS = {"pictures only": (EVERY, NONE), "texts only": (NONE, EVERY), "mixed": (DRAWN == 1, DRAWN == 2)}
+
+
+@pytest.mark.parametrize("name", SHOPS)
+@pytest.mark.parametrize("second", [False, True])
+def test_held_out_products_are_judged_as_a_head_of_the_known_ones_would(name: str, second: bool) -> None:
+    products, features = shop(*SHOPS[name])
+    codes = label_codes(products["label_kind"])[1]
+    codes[::17] = -1
+    products = products.assign(label_kind=np.where(codes < 0, None, products["label_kind"]))
+    unseen = Unseen("kind", codes, 3, features, made_split(N), HeadConfig(), products)
+    known = np.arange(unseen.bench.starts[int(second)])
+    machine = kernel_machines(unseen.bench.signals.take(known), {"kind": unseen.codes[known]}, {"kind": 3})
+    rows = unseen.test if second else unseen.validation
+    expected = machine["kind"].predict_proba(unseen.bench.signals.take(rows))
+    np.testing.assert_allclose(unseen.after("kernel", second=second), expected, atol=2e-4)
+    if name == "mixed":
+        assert set(unseen.shown[rows]) == {"both", "image", "text"}
+        part, said = unseen.alone("kernel", "image") or pytest.fail("there is a machine of pictures")
+        judged = np.flatnonzero(np.isin(part, unseen.validation))
+        seen = unseen.bench.signals.take(part[judged]).only("image")
+        known = np.arange(unseen.bench.starts[0])
+        first = kernel_machines(unseen.bench.signals.take(known), {"kind": unseen.codes[known]}, {"kind": 3})
+        np.testing.assert_allclose(said[judged], first["kind"].predict_proba(seen), atol=2e-4)
+    else:
+        assert unseen.alone("kernel", "image") is None and unseen.alone("kernel", "text") is None
+
+
+@pytest.mark.parametrize("kind", ["kernel", "logistic"])
+def test_a_shop_of_pictures_alone_is_calibrated_by_them(kind: str) -> None:
+    trained = train_attribute("kind", *shop(EVERY, NONE), made_split(N), config=HeadConfig(kinds=(kind,)))
+    before, after = map(expected_calibration_error, (trained.calibration_before, trained.calibration_after))
+    assert after <= before
+    assert trained.head.temperatures_.image.value != 1.0
+
+
+@pytest.mark.parametrize("kind", ["kernel", "logistic"])
+def test_each_side_has_its_own_temperature(kind: str, tmp_path: Path) -> None:
+    config = HeadConfig(kinds=(kind,))
+    head = train_attribute("kind", *shop(NONE, NONE), made_split(N), config=config).head
+    values = head.temperatures_.values()
+    assert values["image"] != values["both"]
+    products, features = made_products(N, seed=1, noise=2.0)
+    seen = ProductFeatures(features.vectors, ("",) * N, ("",) * N)
+    truth = products["label_kind"].to_numpy()
+
+    def error(temperature: Temperature) -> float:
+        moved = AttributeHead.load(tmp_path).calibrate(SideTemperatures(image=temperature), None)
+        labels, confidence, _ = moved.decide(seen)
+        return expected_calibration_error(reliability(np.minimum(confidence, 1.0), labels == truth))
+
+    head.save(tmp_path)
+    assert AttributeHead.load(tmp_path).temperatures_ == head.temperatures_
+    assert error(head.temperatures_.image) < error(head.temperatures_.both)
+
+
+def test_a_row_is_scaled_by_what_its_product_shows() -> None:
+    features = shop(DRAWN == 1, (DRAWN == 2) | (DRAWN == 1))[1]
+    signals = FeatureSpace().fit(features).transform(features)
+    shown = shown_sides(signals)
+    # Those with neither side count as the whole ones.
+    assert (shown == np.where(DRAWN == 2, "text", "both")).all()
+    chances = np.tile([0.6, 0.4], (3, 1))
+    scaled = SideTemperatures(Temperature(1.0), Temperature(0.5), Temperature(2.0)).apply(
+        chances, np.array(["both", "image", "text"])
+    )
+    odds = scaled[:, 0] / scaled[:, 1]
+    assert odds == pytest.approx([1.5, 1.5**2, 1.5**0.5])
