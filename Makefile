@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 DATA_DIR ?= data
+BASE = $(VENV)/.base
 STAMP = $(VENV)/.installed
 MARKED = slow or ray or real_data or postgres or s3
 
 .PHONY: demo test test-slow ui check lint types clean-data install
 
 # Everything on made data, from nothing: install, sample, six months, reports.
-demo: install
+demo: $(BASE)
 	$(BIN)/fashion-assets sample $(DATA_DIR)
 	$(BIN)/fashion-assets run --data-dir $(DATA_DIR)
 
@@ -23,7 +24,7 @@ test-slow: install
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "$(MARKED)"
 
 # Dagster's UI and daemon over the same data root and run history.
-ui: install
+ui: $(BASE)
 	$(BIN)/python -m fashion_assets.defs.home $(DATA_DIR)
 	FASHION_DATA_DIR=$(abspath $(DATA_DIR)) DAGSTER_HOME=$(abspath $(DATA_DIR))/dagster_home \
 		$(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
@@ -42,8 +43,13 @@ types: install
 
 install: $(STAMP)
 
-$(STAMP): pyproject.toml constraints.txt
+# What the platform itself needs; the tests' own needs come with `make test`.
+$(BASE): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $(BASE)
+
+$(STAMP): $(BASE)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	touch $(STAMP)
 

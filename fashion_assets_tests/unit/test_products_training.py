@@ -165,3 +165,24 @@ def test_misuse_gets_a_sentence(made: tuple[pd.DataFrame, ProductFeatures]) -> N
         train_attribute("kind", products, features, made_split(2))
     with pytest.raises(UserError, match="is empty for all 360 products"):
         train_attribute("blank", products.assign(label_blank=None), features, made_split(N))
+
+
+@pytest.mark.parametrize("kind", ["kernel", "logistic"])
+def test_of_very_many_products_a_part_is_learned_from_and_said_so(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A class that the draw leaves out keeps its column, and no label shifts."""
+    from fashion_assets.products.heads import kernel
+
+    monkeypatch.setattr(kernel, "MAX_PRODUCTS", 150)
+    products, features = made_products(360)
+    split = made_split(360)
+    drawn = set(kernel.thinned(np.arange(360), 7).tolist())
+    lost = next(row for row in np.flatnonzero(split == "train") if row not in drawn)
+    products = products.copy()
+    products.loc[lost, "label_kind"] = "aaa"
+    trained = train_attribute("kind", products, features, split, config=HeadConfig(kinds=(kind,)))
+    assert trained.n_train == 150 and "150 of the 360 products" in trained.head.note_
+    assert "aaa" in trained.head.classes_
+    right = trained.head.predict(features) == products["label_kind"]
+    assert right.mean() > 0.9

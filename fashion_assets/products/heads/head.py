@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fashion_assets.products.heads.kernel import KernelMachine
     from fashion_assets.products.heads.rows import RowClassifier
     from fashion_assets.products.heads.sides import SideTemperatures
-    from fashion_assets.products.heads.space import FeatureSpace
+    from fashion_assets.products.heads.space import FeatureSpace, Signals
     from fashion_assets.products.logit_adjustment import LogitAdjustment
 
 FloatArray = npt.NDArray[np.float64]
@@ -134,7 +134,17 @@ class AttributeHead:
             return np.ones((len(features), 1))
         self._must_fit(features)
         signals = self.space_.transform(features)
-        return self.temperatures_.apply(self.machine_.predict_proba(signals), shown_sides(signals))
+        return self.temperatures_.apply(self._of_all_classes(signals), shown_sides(signals))
+
+    def _of_all_classes(self, signals: Signals) -> FloatArray:
+        """(n, k) what the machine says, 0 for a class that a draw of very many products has left out."""
+        machine: Any = self.machine_
+        said: FloatArray = machine.predict_proba(signals)
+        if said.shape[1] == len(self.classes_):
+            return said
+        out = np.zeros((len(said), len(self.classes_)))
+        out[:, np.asarray(machine.classifier.classes_, dtype=np.intp)] = said
+        return out
 
     def predict(self, features: ProductFeatures) -> ObjectArray:
         """(n,) label of each product, also where the head would rather abstain."""

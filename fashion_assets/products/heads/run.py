@@ -70,7 +70,7 @@ class HeadRun:
         return TrainedHead(
             head=self.head,
             kind=kind,
-            n_train=sum(self.head.class_counts_.values()),
+            n_train=int((self.all_codes[final_bench(self.features, self.config.seed).rows] >= 0).sum()),
             metrics=self._metrics(self.test, guess),
             splits=self._splits(kind, temperatures, adjustment, guess),
             candidates=table,
@@ -157,6 +157,10 @@ class HeadRun:
         from fashion_assets.products.heads.rows import RowClassifier
 
         bench = final_bench(self.features, self.config.seed)
+        if len(bench.rows) < len(self.features):
+            self.head.note_ = (
+                f"{self.head.note_}; " if self.head.note_ else ""
+            ) + f"learned from {len(bench.rows):,} of the {len(self.features):,} products, drawn by chance"
         if kind == KERNEL:
             machine: Any = final_machine(self.features, self.products, self.attribute, self.config.seed)
         else:
