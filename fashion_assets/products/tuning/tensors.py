@@ -21,7 +21,7 @@ import numpy.typing as npt
 from fashion_assets.encoders.batches import reader_count
 from fashion_assets.encoders.towers import Tower
 from fashion_assets.media.errors import MediaError
-from fashion_assets.storage.files import write_text_atomic
+from fashion_assets.storage.files import open_temporary, remove_leftovers, write_text_atomic
 
 #: Items that are read, tokenised or run through a network at a time while tensors are made.
 CHUNK = 256
@@ -43,13 +43,14 @@ def mapped_rows(
     """(n_items, …) read-only memory map of ``path``; if it is not there, written from ``chunks`` of rows first."""
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        _clear_remains(path)
-        beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        remove_leftovers(path.parent)
+        descriptor, beside = open_temporary(path)
         try:
             _write_rows(beside, n_items, chunks, on_rows)
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
+            os.close(descriptor)
     return np.load(path, mmap_mode="r")
 
 
@@ -69,18 +70,6 @@ def _write_rows(path: Path, n_items: int, chunks: Iterator[npt.NDArray[Any]], on
             np.save(handle, np.zeros((0, 1), np.float32))
     else:
         written.flush()
-
-
-def _clear_remains(path: Path) -> None:
-    """Delete what killed processes left half written of this file."""
-    for remains in path.parent.glob(f".{path.name}.*.tmp"):
-        process = remains.name.removesuffix(".tmp").rpartition(".")[2]
-        try:
-            os.kill(int(process), 0)
-        except ProcessLookupError:
-            remains.unlink(missing_ok=True)
-        except PermissionError:  # another person's process, which is alive
-            continue
 
 
 def picture_tensors(
