@@ -6,8 +6,9 @@ DATA_DIR ?= data
 BASE = $(VENV)/.base
 STAMP = $(VENV)/.installed
 MARKED = slow or ray or real_data or postgres or s3
+LONG = long
 
-.PHONY: demo test test-slow ui check lint types clean-data install
+.PHONY: demo test test-slow test-long ui check lint types clean-data install
 
 # Everything on made data, from nothing: install, sample, six months, reports.
 demo: $(BASE)
@@ -16,12 +17,16 @@ demo: $(BASE)
 
 # The fast suite; tests that need what is absent (a browser) skip with the reason.
 test: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not ($(MARKED))"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not ($(MARKED) or $(LONG))"
 
 # What takes longer or needs more: compilers, a Ray cluster, the real crawl files.
 test-slow: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,ray]"
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "$(MARKED)"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "($(MARKED)) and not $(LONG)"
+
+# Minutes each: backfills of a year, the real daemon, the UI in a browser.
+test-long: install
+	$(BIN)/python -m pytest -n 1 -m "$(LONG)"
 
 # Dagster's UI and daemon over the same data root and run history.
 ui: $(BASE)

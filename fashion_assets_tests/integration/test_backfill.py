@@ -21,7 +21,7 @@ from fashion_assets.storage.files import write_text_atomic
 from fashion_assets.storage.months import month_range
 from fashion_assets_tests.integration.conftest import Run, learn_words_quickly
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 MONTHS = month_range("2024-01", "2024-12")
 SELECT = "+style_profiles,monthly_style_report"

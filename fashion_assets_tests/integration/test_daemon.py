@@ -26,7 +26,7 @@ from fashion_assets.settings import Settings
 from fashion_assets.storage.files import write_text_atomic
 from fashion_assets_tests.integration.ui_processes import UI, dagster_ui
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 MONTHS = ("2024-01", "2024-02", "2024-03")
 #: A chain of two looks of the sensor, two ticks of automation and three runs, half a minute and a process each.
