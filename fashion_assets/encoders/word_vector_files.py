@@ -54,12 +54,10 @@ def load_word_vectors(path: Path) -> WordVectors:
     if not path.is_file():
         raise UserError(f"there is no file of word vectors at {path}; {_EXPECTED}")
     try:
-        if tarfile.is_tarfile(path):
-            return _read_navec(path)
-        head = _head(path)
-        if head.startswith(_FASTTEXT_MAGIC):
-            return _read_fasttext(path)
-        return _read_word2vec(path, head)
+        found = _read(path)
+        if not found.size or not found.dim:
+            raise ValueError(f"it holds {found.size} words with {found.dim} numbers each")
+        return found
     except (
         *ARCHIVE_FAULTS,
         MemoryError,
@@ -69,6 +67,15 @@ def load_word_vectors(path: Path) -> WordVectors:
         TypeError,
     ) as error:
         raise UserError(f"the word vectors in {path} cannot be read ({error}); {_EXPECTED}") from error
+
+
+def _read(path: Path) -> WordVectors:
+    if tarfile.is_tarfile(path):
+        return _read_navec(path)
+    head = _head(path)
+    if head.startswith(_FASTTEXT_MAGIC):
+        return _read_fasttext(path)
+    return _read_word2vec(path, head)
 
 
 def _head(path: Path) -> bytes:

@@ -12,7 +12,7 @@ import pytest
 
 from fashion_assets_tests.fuzz.seeds import seeds
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 #: Seconds of fuzzing per target, seconds for one input, MB of memory.
 SECONDS, HANG, MEMORY = int(os.environ.get("FUZZ_SECONDS", "20")), 15, 3000

@@ -118,6 +118,7 @@ def test_the_encoder_takes_the_mean_of_the_words_it_knows(tmp_path: Path) -> Non
         (b"2 3\na 1 2 3\nb 1 2\n", "cannot be read"),
         (b"1 2\na 1 nan\n", "NaN or infinity"),
         (b"0 3\n", "holds no words"),
+        (b"  ", "1 words with 0 numbers"),
         (struct.pack("<i", 793_712_314) + b"\0" * 9, "cannot be read"),
     ],
 )
