@@ -1,6 +1,6 @@
 """kill -9 at random points of a run of three months, run again, and what was found: thirty times.
 
-python benchmarks/kill_recovery.py [--trials 30] [--seed 1]
+python -m benchmarks.kill_recovery [--trials 30] [--seed 1]
 
 Prints a line for each trial (how far the run was, files that were read while it worked, files that were not whole, what
 differs from an undisturbed run after a plain re-run) and the sums. About 40 CPU seconds a trial.

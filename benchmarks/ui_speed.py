@@ -1,6 +1,6 @@
 """How fast the UI answers with 60 months of every asset and check recorded.
 
-    python benchmarks/ui_speed.py [--months 60] [--postgres] [--rounds 3]
+    python -m benchmarks.ui_speed [--months 60] [--postgres] [--rounds 3]
 
 Records one run per month that materialised every asset (static partitions and unpartitioned assets once a month too)
 with metadata as large as ours may be: a full preview, a picture at the bound of `png_markdown`, the real column schema;

@@ -1,6 +1,6 @@
 """A run that is killed leaves nothing half-made, holds no slot, and is finished by the next.
 
-Four kills at random points; all thirty: ``python benchmarks/kill_recovery.py``.
+Four kills at random points; all thirty: ``python -m benchmarks.kill_recovery``.
 """
 
 from __future__ import annotations
