@@ -24,7 +24,7 @@ from fashion_assets_tests.integration.ui_processes import (
     webserver,
 )
 
-pytestmark = [pytest.mark.browser, pytest.mark.long]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 MONTH = "2024-01-01"
 SENSOR = "/locations/__repository__@fashion_assets/sensors/incoming_sensor"
