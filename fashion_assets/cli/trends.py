@@ -28,7 +28,9 @@ def trends_forecast(
             help="CSV of how each model would have done: MASE, sMAPE, coverage; with the notes of each series."
         ),
     ] = None,
-    freq: Annotated[str | None, typer.Option(help="M, W or D; unset: the median step of the dates.")] = None,
+    freq: Annotated[
+        str | None, typer.Option(help="M, W or D; unset: the median step of each series.")
+    ] = None,
     level: Annotated[float, typer.Option(help="Share of future values that lo to hi shall hold.")] = 0.8,
     shares: Annotated[
         bool, typer.Option("--shares", help="The values are shares: keep them in 0 to 1.")

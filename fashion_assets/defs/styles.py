@@ -37,8 +37,6 @@ class StyleModelConfig(dg.Config):
     partitions_def=MONTHS,
     group_name="styles",
     kinds={"umap", "scikitlearn"},
-    # One month a run: with the dependency on the month before, backfills of the UI go oldest first.
-    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
     # The window of earlier months is read through the lake, which names a missing one. As Dagster edges those
     # months would count as missing dependencies for ever wherever they lie before the first crawl.
     deps=[
@@ -60,16 +58,17 @@ def style_model(
     """
     from fashion_assets.reports.charts import silhouette_chart_png
     from fashion_assets.styles.fitting import StyleParams, fit_style_model
-    from fashion_assets.styles.unchanged import carry_back
+    from fashion_assets.styles.unchanged import taken_as_they_are
 
     month = month_of_key(context.partition_key)
     window = _window(settings, lake, month)
     posts = read_window(lake.lake, window)
     copies = _copies(lake, window, posts)
-    previous, later = _models_beside(settings, month)
+    previous, later = _models_beside(settings, month, set(posts.table["model_id"].unique().to_pylist()))
     dimension = _text_dimension(lake, month)
-    if previous is None and later is not None:
-        model = carry_back(later, posts.table, month, text_dim=dimension)
+    source = next((model for model in (previous, later) if model is not None and model.k), None)
+    if later is not None and source is not None:
+        model = taken_as_they_are(source, posts.table, month, text_dim=dimension, arrived_after=later.month)
     else:
         model = fit_style_model(
             posts.table,
@@ -125,24 +124,26 @@ def _model_months(settings: Settings) -> list[str]:
     return sorted(path.stem for path in style_model_path(settings, "any").parent.glob("*.safetensors"))
 
 
-def _models_beside(settings: Settings, month: str) -> tuple[StyleModel | None, StyleModel | None]:
-    """The newest earlier model, be it some months back, else the oldest later one if it began the numbering.
+def _models_beside(
+    settings: Settings, month: str, encoders: set[str]
+) -> tuple[StyleModel | None, StyleModel | None]:
+    """The newest earlier model, be it some months back, and the oldest later one if it did not go on from this month.
 
-    A month that arrives before all others takes the ids that were given already. A first month that is made again
-    does not: the model after it went on from it.
+    With such a later one this month arrived late: its births would take ids that are given. A month that is made again
+    is none such, for the model after it went on from it; nor is one whose vectors come from other ``encoders`` than the
+    later model's, which will be made again after it.
     """
     months = _model_months(settings)
-    earlier = [known for known in months if known < month]
-    if earlier:
-        return StyleModel.load(style_model_path(settings, earlier[-1])), None
-    for known in months:
-        if known > month:
-            try:
-                later = StyleModel.load(style_model_path(settings, known))
-            except UserError:  # of an older version: it is made again after this one
-                return None, None
-            return None, later if later.previous_month is None else None
-    return None, None
+    earlier, following = ([known for known in months if side(known)] for side in (month.__gt__, month.__lt__))
+    previous = StyleModel.load(style_model_path(settings, earlier[-1])) if earlier else None
+    if not following:
+        return previous, None
+    try:
+        later = StyleModel.load(style_model_path(settings, following[0]))
+    except UserError:  # of an older version: it is made again after this one
+        return previous, None
+    stays = later.previous_month != month and encoders <= set(later.model_ids)
+    return previous, later if stays else None
 
 
 def _copies(lake: LakeReader, window: list[str], posts: WindowPosts) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Models that take the styles of another month as they are, or hold none: there is nothing to fit on.
 
-Belongs here: a month without posts, and one that arrives before all others. Does not: fitting (`fitting.py`).
+Belongs here: a month without posts, and one that arrives after later months. Does not: fitting (`fitting.py`).
 """
 
 from __future__ import annotations
@@ -18,27 +18,32 @@ from fashion_assets.styles.selection import scan_k
 from fashion_assets.styles.window import Modality, Posts, number_of_month, read_posts
 
 
-def carry_back(later: StyleModel, table: pa.Table, month: str, *, text_dim: int) -> StyleModel:
-    """The styles of `later` for an earlier month that arrived after it, unchanged, so that ids mean the same.
+def taken_as_they_are(
+    source: StyleModel, table: pa.Table, month: str, *, text_dim: int, arrived_after: str
+) -> StyleModel:
+    """The styles of `source` for a month that arrived after a later one had its model, so that ids mean the same.
 
-    `table` are the posts of that month's window; they are known to the model but move nothing. Raises UserError as
-    `fit_style_model` does.
+    `source` is the model before that month, or where there is none the one after it. A style born here would have an
+    id that the later month has given to another. `table` are the posts of the month's window; they are known to the
+    model but move nothing. Raises UserError as `fit_style_model` does.
     """
     posts = read_posts(table, text_dim, ordered=True)
-    check_same_space(later, posts)
-    told = f"this month arrived after {later.month}, whose styles are taken as they are"
+    check_same_space(source, posts)
+    elapsed = max(number_of_month(month) - number_of_month(source.month), 0)
+    told = f"this month arrived after {arrived_after}; the styles of {source.month} are taken as they are"
     return replace(
-        later,
+        source,
         month=month,
-        k_reason=f"k = {later.k}: {told}.",
+        k_reason=f"k = {source.k}: {told}.",
+        style_max_ages=np.minimum(source.style_max_ages + elapsed, ALWAYS).astype(np.int32),
         seen_posts=post_keys(posts.post_ids),
-        events=tuple(StyleEvent("survive", int(one), (), 0, told) for one in later.style_ids),
+        events=tuple(StyleEvent("survive", int(one), (), 0, told) for one in source.style_ids),
         n_window=len(posts.post_ids),
         n_usable=0,
         n_fit=0,
-        n_kept_ids=later.k,
+        n_kept_ids=source.k,
         n_new_ids=0,
-        previous_month=None,
+        previous_month=source.month if source.month < month else None,
     )
 
 

@@ -85,15 +85,15 @@ def forecast(
 ) -> pd.DataFrame:
     """The next ``horizon`` steps of each series: series_id, date, mean, lo, hi, model, note.
 
-    ``series`` is long: series_id, date (or month), value. ``freq`` is M, W or D, or None for the median step.
+    ``series`` is long: series_id, date (or month), value. ``freq`` is M, W or D, or None for the median step of each.
     Weekly series of two years or more are forecast together with those over the same weeks
     (``weekly_panel``), all others each by the model that a rolling-origin backtest chooses. lo and hi are the
     ``level`` quantile of the backtest errors around the mean, never narrower at a later step (on the scale of
     the panel), NaN where the past is too short for any error. ``bounds`` clips all three, (0, 1) for shares.
     ``date`` is the first of the month for months. ``note`` says what cannot be known, such as a yearly season
-    from under two years. ``thorough`` also tries AutoETS, AutoARIMA and AutoTheta of statsforecast on series
-    with two seasons, if there are at most ``MAX_SERIES`` of them. Raises UserError for what ``read_series``
-    refuses, and for a horizon under 1.
+    from under two years. Where no value was below zero no forecast is. ``thorough`` also tries AutoETS, AutoARIMA
+    and AutoTheta of statsforecast on series with two seasons, if at most ``MAX_SERIES`` are weekly and at most
+    ``MAX_SERIES`` others. Raises UserError for what ``read_series`` refuses, and for a horizon under 1.
     """
     return forecast_and_backtest(series, horizon, freq, level=level, bounds=bounds, thorough=thorough)[0]
 
@@ -131,8 +131,10 @@ def forecast_and_backtest(
     """What ``forecast`` and ``backtest`` return, each series' past gone through once."""
     _check(horizon, level)
     read = read_series(series, freq)
-    parts = [panel_tables(panel, horizon, level, bounds, thorough) for panel in panels(read)]
     alone = [one for one in read if not is_panel_series(one)]
+    # Counted over all panels: series of many lengths are many small ones.
+    tried = thorough and len(read) - len(alone) <= MAX_SERIES
+    parts = [panel_tables(panel, horizon, level, bounds, tried) for panel in panels(read)]
     thorough = thorough and sum(_seasonal(one) for one in alone) <= MAX_SERIES
     for one in alone:
         past = _rolling_origins(one, horizon, thorough)
@@ -161,8 +163,8 @@ def _future(
 ) -> pd.DataFrame:
     mean = _forecasts(one.values, horizon, one, past.seasonal, [model])[model]
     width = conformal_widths(past.pairs[model], horizon, level)
-    low, high = (np.clip(edge, *bounds) if bounds else edge for edge in (mean - width, mean + width))
-    mean = np.clip(mean, *bounds) if bounds else mean
+    bounds = bounds or (_lowest(one.values), np.inf)
+    low, mean, high = (np.clip(edge, *bounds) for edge in (mean - width, mean, mean + width))
     columns = {
         "series_id": one.series_id,
         "date": one.future(horizon),
@@ -231,7 +233,12 @@ def _forecasts(
     for name in wanted:
         if name not in found:
             found[name] = statistical_forecast(name, y, horizon, one.season)
-    return found
+    return {name: np.maximum(means, _lowest(y)) for name, means in found.items()}
+
+
+def _lowest(y: FloatArray) -> float:
+    """What no forecast falls below: 0 for counts, shares and prices, which were never below it."""
+    return 0.0 if y.min() >= 0 else -np.inf
 
 
 def _note(one: Series, seasonal: bool) -> str:
@@ -244,6 +251,8 @@ def _note(one: Series, seasonal: bool) -> str:
             f"the {cycle} season cannot be known from {len(one.values)} {unit} ({needed} needed); "
             "forecast without one"
         )
+    if one.freq == "D":
+        notes.append("a yearly season is not looked for in days; sum them up to weeks for one")
     if len(one.values) <= MIN_TRAINING:
         notes.append(f"too short for a backtest ({len(one.values)} {unit}), so there is no interval")
     if one.filled:

@@ -12,6 +12,8 @@ FloatArray = npt.NDArray[np.float64]
 # Added to the multiples before the logarithm: a week of nothing is then three powers of e below the mean,
 # not infinitely far, and rounding of small counts does not look like a season.
 LOG_OFFSET = 0.05
+# What the logarithm and back leave of a week of nothing.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class PanelScale:
     def to_values(self, scaled: FloatArray) -> FloatArray:
         """(n, h) back in the units of the series; not below zero where no value was."""
         # e^30 times the mean is beyond any series, and short of overflow.
-        multiple = np.maximum(np.exp(np.minimum(scaled, 30.0)) - LOG_OFFSET, 0.0)
+        multiple = np.exp(np.minimum(scaled, 30.0)) - LOG_OFFSET
+        multiple = np.where(multiple > _ROUNDING, multiple, 0.0)
         return np.asarray(np.where(self.signed, scaled, multiple) * self.size, dtype=np.float64)
 
     def slope(self, scaled: FloatArray) -> FloatArray:

@@ -18,7 +18,6 @@ from fashion_assets.trends.panel_backtest import (
     panel_widths,
 )
 from fashion_assets.trends.panel_scale import PanelScale
-from fashion_assets.trends.statistical_models import MAX_SERIES
 from fashion_assets.trends.time_axis import Series
 
 
@@ -46,10 +45,10 @@ def panel_tables(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(forecasts, backtest) of series over the same weeks; columns as in ``forecasting``.
 
-    ``thorough`` also tries the models of statsforecast, in a panel of at most ``MAX_SERIES``.
+    ``thorough`` also tries the models of statsforecast.
     """
     values = np.stack([one.values for one in panel])
-    models = panel_models(values, thorough and len(panel) <= MAX_SERIES)
+    models = panel_models(values, thorough)
     pasts = {name: panel_past(values, horizon, model) for name, model in models.items()}
     chosen = chosen_model(pasts)
     scale = PanelScale.of(values)

@@ -15,8 +15,10 @@ from fashion_assets.storage.errors import UserError
 # Periods per year (per week for days), by pandas' period code.
 SEASONS = {"M": 12, "W": 52, "D": 7}
 UNITS = {"M": "months", "W": "weeks", "D": "days"}
-# Dates closer than these (days, median step) are days, weeks, else months.
-_DAY_STEP, _WEEK_STEP = 2.0, 10.0
+# Dates closer than these (days, median step) are days, weeks, else months: every other day and every other week too.
+_DAY_STEP, _WEEK_STEP = 4.0, 21.0
+# With fewer steps a series cannot tell a gap from its frequency and is taken for what the file mostly holds.
+_TELLING_STEPS = 3
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -64,19 +66,28 @@ def checked_months(months: Sequence[str]) -> list[str]:
     return found
 
 
-def frequency_code(freq: str | None, dates: pd.Series) -> str:
-    """M, W or D for what the caller wrote (MS, month, weekly, …), or for the median step if nothing was
-    written.
+def _frequencies(freq: str | None, table: pd.DataFrame) -> dict[str, str]:
+    """{series_id: M, W or D} for what the caller wrote (MS, month, weekly, …), or for the median step of each series.
+
+    Steps are those within a series: weeks that begin on other days in other series are weeks all the same.
     """
     if freq is not None:
         code = freq.strip().upper()[:1]
         if code not in SEASONS:
             raise UserError(f"the frequency {freq!r} is not known; write M (months), W (weeks) or D (days)")
-        return code
-    steps = np.diff(np.sort(dates.dropna().unique())) / np.timedelta64(1, "D")
-    if not len(steps):
-        return "M"
-    step = float(np.median(steps.astype(float)))
+        return dict.fromkeys(table["series_id"].unique(), code)
+    days = table[["series_id", "date"]].drop_duplicates().sort_values("date")
+    steps = days.groupby("series_id", sort=False)["date"].diff().dt.total_seconds() / 86_400
+    known = steps.groupby(days["series_id"], sort=False).agg(["median", "count"])
+    usual = _code_of(float(steps.dropna().median()))
+    return {
+        str(name): _code_of(median) if count >= _TELLING_STEPS else usual
+        for name, median, count in known.itertuples()
+    }
+
+
+def _code_of(step: float) -> str:
+    """The frequency of a median step in days; M for NaN, where there is none."""
     return "D" if step < _DAY_STEP else "W" if step < _WEEK_STEP else "M"
 
 
@@ -98,13 +109,17 @@ def read_series(frame: pd.DataFrame, freq: str | None = None) -> list[Series]:
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pandas warns of what is refused in the next line
-        dates = pd.to_datetime(frame[time].astype(str), errors="coerce")
+        written = frame[time].astype(str)
+        # 03/04/2024 is two different days: what does not begin with the year is not guessed at.
+        dates = pd.to_datetime(written.where(written.str.match(r"\s*\d{4}")), errors="coerce")
     _refuse(frame, dates.isna(), time, "is no date; write 2024-01-31 or 2024-01")
     values = pd.to_numeric(frame["value"], errors="coerce").astype(float)
     _refuse(frame, values.isna() & frame["value"].notna() | np.isinf(values), "value", "is no number")
-    code = frequency_code(freq, dates)
     table = pd.DataFrame({"series_id": frame["series_id"].astype(str), "date": dates, "value": values})
-    return [_on_axis(str(name), group, code) for name, group in table.groupby("series_id", sort=False)]
+    codes = _frequencies(freq, table)
+    return [
+        _on_axis(str(name), group, codes[str(name)]) for name, group in table.groupby("series_id", sort=False)
+    ]
 
 
 def _refuse(frame: pd.DataFrame, bad: pd.Series, column: str, what: str) -> None:
@@ -134,7 +149,7 @@ def _on_axis(series_id: str, group: pd.DataFrame, freq: str) -> Series:
         unit = {"M": "month", "W": "week", "D": "day"}[freq]
         raise UserError(
             f"the series {series_id} has two values for the {unit} of {double:%Y-%m-%d}{where}; keep "
-            "one, or add them up"
+            f"one, or add them up, or name the frequency if these are not {UNITS[freq]}"
         )
     index = (step - step.iloc[0]).to_numpy()
     known = group["value"].notna().to_numpy()

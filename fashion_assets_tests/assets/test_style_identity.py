@@ -44,7 +44,7 @@ class Room:
         write = self.lake.lake.write
         write("raw_posts", month, table.select(["post_id"]))
         write("multimodal_embeddings", month, table)
-        text = np.stack(table["vector"].to_pylist())[:, :16]
+        text = np.reshape(np.asarray(table["vector"].to_pylist(), dtype=np.float64), (-1, 32))[:, :16]
         fixed = pa.FixedSizeListArray.from_arrays(pa.array(text.ravel()), 16)
         write("text_embeddings", month, pa.table({"vector": fixed}))
         write("post_images", month, none)
@@ -107,6 +107,42 @@ def test_a_month_before_all_others_takes_their_ids(room: Room) -> None:
     told = room.fit("2024-01")
     assert "arrived after 2024-02" in str(told["why_this_k"])
     assert room.model("2024-01").style_ids.tolist() == room.model("2024-02").style_ids.tolist()
+    # with other encoders all months are made anew, the oldest first
+    for month in ("2024-01", "2024-02"):
+        table = room.lake.lake.read("multimodal_embeddings", month)
+        at = table.schema.get_field_index("model_id")
+        room.store(month, table.set_column(at, "model_id", pa.array(["other"] * len(table))))
+    assert [room.fit(month)["goes_on_from"] for month in ("2024-01", "2024-02")] == [
+        "no earlier month",
+        "2024-01",
+    ]
+
+
+def test_a_month_before_one_without_styles_is_scanned(room: Room) -> None:
+    table = room.lake.lake.read("multimodal_embeddings", "2024-02")
+    room.store("2024-02", table.slice(0, 0))
+    room.fit("2024-02")
+    room.arrive("2024-01")
+    assert room.model("2024-02").k == 0 and room.fit("2024-01")["styles"] == 5
+
+
+def test_a_month_that_arrives_between_two_others_gives_birth_to_nothing(room: Room) -> None:
+    for month in MONTHS:
+        room.fit(month)
+    others = {month: style_model_path(room.settings, month).read_bytes() for month in MONTHS}
+    newborn, _ = DriftingStyles(1, dim=16, noise=0.8, seed=99).month("2024-04", 120)
+    room.store("2024-04", newborn)
+    told = room.fit("2024-04")
+    assert "arrived after 2024-05; the styles of 2024-03 are taken as they are" in str(told["why_this_k"])
+    assert room.model("2024-04").style_ids.tolist() == room.model("2024-03").style_ids.tolist()
+    assert len(room.assign("2024-04").value) == 120
+    again = style_model_path(room.settings, "2024-04").read_bytes()
+    room.fit("2024-04")
+    assert style_model_path(room.settings, "2024-04").read_bytes() == again
+    assert others == {month: style_model_path(room.settings, month).read_bytes() for month in MONTHS}
+    # fitted on purpose, the month after goes on from it and tells what its posts show
+    assert room.fit("2024-05")["goes_on_from"] == "2024-04"
+    assert room.model("2024-05").next_style_id > room.model("2024-04").next_style_id
 
 
 def test_lineage_registry_and_the_flag_of_a_late_post(room: Room) -> None:

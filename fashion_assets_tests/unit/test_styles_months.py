@@ -10,7 +10,7 @@ import pytest
 
 from fashion_assets.styles.fitting import SCAN_GROWTH, StyleParams, fit_style_model
 from fashion_assets.styles.model import StyleModel, assign_styles, post_keys, unseen_posts
-from fashion_assets.styles.unchanged import carry_back
+from fashion_assets.styles.unchanged import taken_as_they_are
 from fashion_assets_tests.unit.styles_made import DriftingStyles, posts_table
 
 DIM = 32
@@ -106,11 +106,22 @@ def test_a_month_that_arrives_before_all_others_takes_their_ids(
     months: list[pa.Table], models: list[StyleModel]
 ) -> None:
     early = months[0].set_column(1, "month", pa.array(["2023-12"] * 700))
-    model = carry_back(models[0], early, "2023-12", text_dim=DIM)
+    model = taken_as_they_are(models[0], early, "2023-12", text_dim=DIM, arrived_after="2024-01")
     assert model.month == "2023-12" and model.style_ids.tolist() == models[0].style_ids.tolist()
     assert model.previous_month is None and changes(model) == []
     assert "arrived after 2024-01" in model.k_reason
     assert StyleModel.from_bytes(model.to_bytes()).to_bytes() == model.to_bytes()
+
+
+def test_a_month_that_arrives_between_two_others_gives_no_id_away(
+    months: list[pa.Table], models: list[StyleModel]
+) -> None:
+    early, later = models[0], models[2]
+    model = taken_as_they_are(early, months[1], "2024-02", text_dim=DIM, arrived_after=later.month)
+    assert model.style_ids.tolist() == early.style_ids.tolist() and model.next_style_id == early.next_style_id
+    assert model.previous_month == "2024-01" and changes(model) == []
+    assert "arrived after 2024-03; the styles of 2024-01" in model.k_reason
+    assert unseen_posts(model, post_keys(months[1]["post_id"].to_pylist())) == 0
 
 
 def test_few_posts_are_scanned_again_when_they_have_doubled(months: list[pa.Table]) -> None:

@@ -153,10 +153,48 @@ def test_weekly_dates_and_gaps() -> None:
     assert "2 missing weeks filled" in found["note"].iloc[0]
 
 
+def dated(series_id: str, start: str, step: str, count: int) -> pd.DataFrame:
+    dates = pd.date_range(start, periods=count, freq=step).strftime("%Y-%m-%d")
+    return pd.DataFrame({"series_id": series_id, "date": dates, "value": np.arange(count) % 7 + 1.0})
+
+
+def test_each_series_has_the_frequency_of_its_own_dates() -> None:
+    weeks = [dated(f"w{day}", f"2024-01-0{day}", "7D", 20) for day in (1, 2, 3, 5)]
+    others = [dated("m", "2022-01-01", "MS", 30), dated("d", "2024-01-01", "2D", 20)]
+    rare = [dated("14", "2024-01-01", "14D", 10), dated("two", "2024-01-01", "35D", 2)]
+    found = {one.series_id: one for one in read_series(pd.concat([*weeks, *others, *rare]))}
+    assert {name: one.freq for name, one in found.items()} == {
+        **dict.fromkeys(["w1", "w2", "w3", "w5", "14", "two"], "W"),  # of two dates the file decides
+        "m": "M",
+        "d": "D",
+    }
+    assert [found[name].filled for name in ("w1", "w5", "m", "14", "two")] == [0, 0, 0, 9, 4]
+    assert forecast(pd.concat([weeks[1], others[0]]), 1)["date"].tolist() == [
+        pd.Timestamp("2024-05-21"),
+        pd.Timestamp("2024-07-01"),
+    ]
+
+
+def test_what_was_never_below_zero_is_not_forecast_below_it() -> None:
+    fall = np.maximum(100 - 3.2 * np.arange(36), 0.5)
+    found = forecast(monthly(fall), 24)
+    assert found["mean"].iloc[0] < 3 and (found[["mean", "lo", "hi"]] >= 0).all().all()
+    below = forecast(monthly(fall - 50), 24)
+    assert below["mean"].max() < -40
+
+
+def test_of_days_it_says_that_no_year_is_looked_for() -> None:
+    days = forecast(dated("d", "2023-01-01", "D", 800), 7)
+    assert days["note"].unique().tolist() == [
+        "a yearly season is not looked for in days; sum them up to weeks for one"
+    ]
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         (lambda f: f.drop(columns="value"), "value is missing"),
+        (lambda f: f.assign(month="01/02/2024"), "'01/02/2024' is no date; write 2024-01-31 or 2024-01"),
         (lambda f: f.drop(columns="month"), "date is missing"),
         (lambda f: f.assign(month=["2024-01", "soon", "2024-03"]), "row 2, column month: 'soon' is no date"),
         (lambda f: f.assign(value=["1", "many", "3"]), "row 2, column value: 'many' is no number"),

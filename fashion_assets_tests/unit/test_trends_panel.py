@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fashion_assets.trends import forecasting
 from fashion_assets.trends.backtest_figures import conformal_widths
 from fashion_assets.trends.forecasting import backtest, forecast
 from fashion_assets.trends.panel_backtest import (
@@ -211,7 +212,7 @@ def test_zeros_negative_values_and_bounds_in_a_panel() -> None:
     values = np.stack([np.zeros(156), made(1, 156)[0] * 80, np.sin(np.arange(156.0)), np.ones(156)])
     found = forecast(long_form(values), 52)
     by_id = dict(iter(found.groupby("series_id")))
-    assert (by_id["s0"][["mean", "lo", "hi"]].abs().to_numpy() < 1e-9).all()
+    assert (by_id["s0"][["mean", "lo", "hi"]].to_numpy() == 0).all()
     assert by_id["s3"][["mean", "lo", "hi"]].to_numpy() == pytest.approx(np.ones((52, 3)), abs=1e-6)
     assert by_id["s2"]["lo"].min() < 0 <= by_id["s1"]["lo"].min()
     clipped = forecast(long_form(values), 52, bounds=(0.0, 1.0))
@@ -232,6 +233,20 @@ def test_thorough_tries_the_models_of_statsforecast() -> None:
     tried = set(backtest(months, 2, thorough=True)["model"])
     assert {"AutoETS", "AutoARIMA", "AutoTheta"} <= tried
     assert tried - {"AutoETS", "AutoARIMA", "AutoTheta"} == set(backtest(months, 2)["model"])
+
+
+def test_many_small_panels_are_too_many_for_statsforecast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forecasting, "MAX_SERIES", 1)
+    frame = pd.concat([long_form(made(1, 108), "a"), long_form(made(1, 110), "b")])
+    assert set(backtest(frame, 13, thorough=True)["model"]) == {PANEL_ENSEMBLE, SEASONAL_NAIVE}
+
+
+def test_statsforecast_looks_at_twenty_seasons() -> None:
+    y = 10 + np.sin(np.arange(210.0)) + np.random.default_rng(2).normal(0, 0.2, 210)
+    changed = np.concatenate([y[:70] + 50, y[70:]])
+    recent = statistical_forecast("AutoETS", y, 7, 7)
+    assert recent.tolist() == statistical_forecast("AutoETS", changed, 7, 7).tolist()
+    assert recent.tolist() != statistical_forecast("AutoETS", y[:-1], 7, 7).tolist()
 
 
 def test_what_cannot_be_fitted_is_the_seasonal_naive_forecast() -> None:

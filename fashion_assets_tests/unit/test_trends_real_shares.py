@@ -10,7 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from fashion_assets.posts.counts import parse_counts
 from fashion_assets.storage.lake import Lake
+from fashion_assets.styles.profiles import profile_styles
+from fashion_assets.styles.schemas import STYLE_PROFILES
 from fashion_assets.trends.change_points import list_changes
 from fashion_assets.trends.coverage import read_coverage
 from fashion_assets.trends.durations import monthly_top, style_durations
@@ -28,11 +31,46 @@ def shares(real_data: Path) -> Shares:
     """(the 15,650 pictures with month and cluster, the trend table, the months)."""
     path = real_data / "xhs" / "image_cluster_assignments.csv"
     pictures = pd.read_csv(path, parse_dates=["post_date_resolved"])
+    for column in ("post_like", "post_collect"):
+        pictures[column], faults = parse_counts(pictures[column])  # 1万 among them
+        assert faults.isna().all()
     pictures["month"] = pictures["post_date_resolved"].dt.strftime("%Y-%m")
-    sizes = pictures.groupby(["month", "image_cluster"]).size().rename("n_posts").reset_index()
-    profiles = sizes.rename(columns={"image_cluster": "style_id"}).assign(name="")
-    months = sorted(sizes["month"].unique())
+    months = sorted(pictures["month"].unique())
+    profiles = pd.concat([profiles_of(pictures, month) for month in months], ignore_index=True)
     return pictures, style_trends(profiles, months), months
+
+
+def profiles_of(pictures: pd.DataFrame, month: str) -> pd.DataFrame:
+    """STYLE_PROFILES of one month; each picture stands for a post, its cluster for a style."""
+    rows = pictures[pictures["month"] == month]
+    ids = [f"p{row}" for row in rows.index]
+    clusters = {"post_id": ids, "month": month, "style_id": rows["image_cluster"].to_numpy(), "distance": 0.1}
+    posts = {
+        "post_id": ids,
+        "content_hash": ids,
+        "likes": rows["post_like"].to_numpy(),
+        "collects": rows["post_collect"].to_numpy(),
+    }
+    words = {"post_id": ids, "keywords": [[] for _ in ids], "facets": [[] for _ in ids]}
+    garments = pd.DataFrame(columns=["post_id", "image_id", "kept", "garment_share", "digest"])
+    return profile_styles(pd.DataFrame(clusters), pd.DataFrame(posts), pd.DataFrame(words), garments, month)
+
+
+def test_profiles_have_intervals_and_engagement_that_no_single_post_decides(shares: Shares) -> None:
+    pictures, _, months = shares
+    for month in (months[0], months[-1]):
+        rows, profiles = pictures[pictures["month"] == month], profiles_of(pictures, month)
+        pa.Table.from_pandas(profiles, schema=STYLE_PROFILES, preserve_index=False)
+        likes = rows["post_like"].astype(float)
+        by_style = likes.groupby(rows["image_cluster"])
+        assert profiles["n_posts"].tolist() == by_style.size().tolist() and profiles["name"].is_unique
+        assert profiles["share"].sum() == pytest.approx(1)
+        assert (profiles["share_low"] < profiles["share"]).all()
+        assert (profiles["share"] < profiles["share_high"]).all()
+        means = likes.clip(upper=likes.quantile(0.95)).groupby(rows["image_cluster"]).mean()
+        assert profiles["engagement_likes"].to_numpy() == pytest.approx(means.to_numpy())
+        assert profiles["likes_median"].to_numpy() == pytest.approx(by_style.median().to_numpy())
+        assert profiles["engagement_likes"].max() < by_style.mean().max()
 
 
 def test_shares_add_up_and_lie_in_their_intervals(shares: Shares) -> None:
