@@ -67,8 +67,9 @@ def _measure(n_files: int, n_pictures: int) -> None:
     from fashion_assets.encoders.cache import EmbeddingCache
     from fashion_assets.media.garments import garment_images
     from fashion_assets.media.pictures import describe_pictures
-    from fashion_assets.posts.landed import landing_digests, read_media_manifest
+    from fashion_assets.posts.landed import read_media_manifest
     from fashion_assets.posts.landing import land_incoming
+    from fashion_assets.posts.month_digests import landing_digests
     from fashion_assets.storage.lake import Lake
     from fashion_assets.storage.places import place
 

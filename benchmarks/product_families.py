@@ -3,7 +3,8 @@
 Printed are the families, the largest of them, the seconds that finding and splitting take, and the pairs that stand on
 two sides of the split, found by comparing everything with everything: names (the same after normalisation; three
 quarters of five words or more shared) and pictures (the same file; perceptual hash within 8 bits and thumbprint cosine
-of .985 or more). Beside it the same count for a random split.
+of .985 or more). Beside it the same count for a random split. Last, what the limits of ``near_names`` and
+``picture_groups`` were set by.
 
     python benchmarks/product_families.py --products FOLDER_OR_ZIP [--seed 7]
 """
@@ -14,12 +15,14 @@ import argparse
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from fashion_assets.media.hashing import MAX_DISTANCE, MIN_COSINE, thumbprint_vectors
+from fashion_assets.products import near_names, picture_groups
 from fashion_assets.products.cards import label_columns_of
 from fashion_assets.products.families import families_of, family_name
 from fashion_assets.products.intake import take_in_products
@@ -89,12 +92,55 @@ def straddling(products: pd.DataFrame, sides: dict[str, npt.NDArray[np.object_]]
     return pd.DataFrame(table)
 
 
+def print_name_limits(products: pd.DataFrame, column: str) -> None:
+    """The largest family by the limits of shared words, and how many pairs of names are of one label of ``column``."""
+    names = [family_name(title) for title in products["title"]]
+    known = sorted(set(names) - {""})
+    for words, shared in ((MIN_WORDS, MIN_SHARED), (MIN_WORDS, 0.7), (MIN_WORDS - 1, MIN_SHARED)):
+        with (
+            patch.object(near_names, "MIN_WORDS", words),
+            patch.object(near_names, "MIN_SHARED", shared),
+        ):
+            sizes = np.bincount(families_of(products))
+            pairs = list(near_names.near_identical_names(known))
+        told = ""
+        if column in products:
+            of_name = pd.Series(products[column].to_numpy(), index=names).groupby(level=0).agg(set)
+            alike = [bool(of_name[known[one]] & of_name[known[other]]) for one, other in pairs]
+            told = f", {np.mean(alike):.1%} of {len(pairs):,} pairs of names share a {column}"
+        print(f"names of {words} words that share {shared}: the largest family has {sizes.max()}{told}")
+
+
+def print_picture_limits(products: pd.DataFrame) -> None:
+    """How many names stand beside one picture file, and beside one group of copies, and the largest groups."""
+    names = [family_name(title) for title in products["title"]]
+    columns = [products[f"image_{name}"].tolist() for name in ("digest", "hash", "thumbprint")]
+    files = picture_groups.picture_groups(names, columns[0], None, None)
+    alike = picture_groups.picture_groups(names, None, columns[1], columns[2])
+    with patch.object(picture_groups, "MIN_COSINE", picture_groups.SAME_PICTURE):
+        copies = picture_groups.picture_groups(names, None, columns[1], columns[2])
+    with patch.object(picture_groups, "MAX_GROUP_SHARE", 1.0):
+        whole = picture_groups.picture_groups(names, None, columns[1], columns[2])
+    for what, groups in (
+        ("one file", files),
+        ("one group of copies", copies),
+        ("one group of near-identical pictures", alike),
+        ("one such group before large ones are taken apart", whole),
+    ):
+        most = max((len({names[row] for row in group}) for group in groups), default=0)
+        largest = max((len(group) for group in groups), default=0)
+        print(f"{what}: at most {most} different names, {largest} products")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--products", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument(
+        "--column", default="label_articleType", help="Label that pairs of names should share."
+    )
     options = parser.parse_args()
     start = time.process_time()
     taken = take_in_products(options.products)
@@ -118,6 +164,8 @@ def main() -> None:
         print(
             f"{name}: test share of the {len(large)} classes with 50 or more: {shares.min():.3f} to {shares.max():.3f}"
         )
+    print_name_limits(products, options.column)
+    print_picture_limits(products)
     print(
         straddling(products, {"torn by the family split": split, "torn by a random one": shuffled}).to_string(
             index=False

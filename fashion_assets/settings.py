@@ -13,6 +13,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from fashion_assets.encoders.profiles import DEFAULT_PROFILE, PROFILE_SETTINGS, PROFILES, profile_named
+from fashion_assets.products.model_encoders import with_colours
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.places import Place, is_remote, place
 
@@ -96,6 +97,18 @@ class Settings(BaseSettings):
         "category,sub_category,sex,season,colour",
         description="Label columns of product cards that get a trained head, one partition each",
     )
+    product_image_encoders: str = Field(
+        "",
+        description="Picture encoders of products, with commas: their vectors stand side by side; unset: "
+        "FASHION_IMAGE_ENCODER beside local:visual, which tells the colours",
+    )
+    product_components: int = Field(
+        0,
+        ge=0,
+        le=100_000,
+        description="Principal components that each encoder's vectors of products are reduced to, fitted on the "
+        "training part; 0: the vectors as they are",
+    )
     product_head_kinds: str = Field(
         "",
         description="Kinds of head that are tried for each attribute, with commas; unset: those that pay, see "
@@ -103,6 +116,15 @@ class Settings(BaseSettings):
     )
     product_trials: int = Field(
         0, ge=0, description="Optuna trials of each head's options; 0 takes options that were found before"
+    )
+    product_embedding_transforms: str = Field(
+        "",
+        description="Metric learning that is tried before the kinds of head, the kernel machine aside, with commas: "
+        "none, lfda, supcon, …, see docs/products.md; unset: none",
+    )
+    product_resampling: Literal["none", "auto"] = Field(
+        "none",
+        description="auto: drawing classes evenly (SMOTE too) is compared with class weights, and what wins is kept",
     )
     product_abstain_below: float = Field(
         0.5, ge=0, le=1, description="Under this confidence a predicted attribute is marked as an abstention"
@@ -163,6 +185,12 @@ class Settings(BaseSettings):
     def attributes(self) -> list[str]:
         """``product_attributes`` as a list."""
         return [name.strip() for name in self.product_attributes.split(",") if name.strip()]
+
+    @property
+    def product_pictures(self) -> tuple[str, ...]:
+        """The picture encoders of products, in the order of their vectors."""
+        named = tuple(spec.strip() for spec in self.product_image_encoders.split(",") if spec.strip())
+        return named or with_colours(self.image_encoder)
 
     @property
     def product_files(self) -> Path:

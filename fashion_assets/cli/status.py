@@ -90,7 +90,7 @@ def _standings(settings: Settings) -> list[Standing]:
     from fashion_assets.definitions import build_definitions
     from fashion_assets.defs.runner import planner_of
     from fashion_assets.defs.status import standings
-    from fashion_assets.posts.landing import landed_months
+    from fashion_assets.posts.landed import landed_months
 
     instance = _instance(settings)
     planner, _ = planner_of(build_definitions(settings), instance, settings, landed_months(settings.lake))

@@ -41,7 +41,7 @@ def closed_month(
 
     A month is closed once; closing it again keeps the record, unless config ``again`` is set.
     """
-    from fashion_assets.posts.landing import landing_digest
+    from fashion_assets.posts.month_digests import landing_digest
     from fashion_assets.reports.closing import is_over
 
     month = month_of_key(context.partition_key)

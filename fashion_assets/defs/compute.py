@@ -35,7 +35,9 @@ class Compute(TypedDict):
     op_tags: dict[str, Any]
 
 
-def compute(settings: Settings, *names: Literal["text_encoder", "image_encoder", "segmenter"]) -> Compute:
+def compute(
+    settings: Settings, *names: Literal["text_encoder", "image_encoder", "product_pictures", "segmenter"]
+) -> Compute:
     """The arguments ``pool`` and ``op_tags`` of an asset or asset check that loads what these settings name.
 
     The pool is ``gpu``, with or without one: over all runs it keeps the number of steps with networks at its limit.
@@ -45,7 +47,9 @@ def compute(settings: Settings, *names: Literal["text_encoder", "image_encoder",
     those of the partitions do.
     """
     mine = [name for name in names if settings.engine == "inline" or name == "segmenter"]
-    networks = [name for name in mine if not getattr(settings, name).startswith(_EMBEDDED)]
+    named = [getattr(settings, name) for name in mine]
+    specs = [spec for one in named for spec in ((one,) if isinstance(one, str) else one)]
+    networks = [spec for spec in specs if not spec.startswith(_EMBEDDED)]
     return {"pool": "gpu", "op_tags": _GPU_TAGS if settings.profile == "gpu" and networks else {}}
 
 

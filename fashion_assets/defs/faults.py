@@ -10,11 +10,13 @@ from __future__ import annotations
 import errno
 import functools
 import inspect
+import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
+from pydantic import ValidationError
 
 from fashion_assets.storage.errors import UserError
 
@@ -126,14 +128,49 @@ def _judging(function: Callable[..., Any]) -> Callable[..., Any]:
             with judged():
                 yield from function(*args, **kwargs)
 
-        return outputs
+        return _with_judged_config(outputs)
 
     @functools.wraps(function)
     def output(*args: Any, **kwargs: Any) -> Any:
         with judged():
             return function(*args, **kwargs)
 
-    return output
+    return _with_judged_config(output)
+
+
+def _with_judged_config(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with a config class in its signature whose faults are judged: Dagster makes the config itself.
+
+    Types are looked at when a run is launched, bounds and validators only here, in the step.
+    """
+    signature = inspect.signature(function)
+    given = signature.parameters.get("config")
+    if given is None or not inspect.isclass(given.annotation) or not issubclass(given.annotation, dg.Config):
+        return function
+    base = given.annotation
+
+    def make(config: dg.Config, **values: Any) -> None:
+        with judged():
+            try:
+                base.__init__(config, **values)
+            except ValidationError as fault:
+                raise UserError(f"the run's config is not valid: {_faults_of(fault)}") from fault
+
+    body = {"__init__": make, "__module__": base.__module__, "__doc__": base.__doc__}
+    changed = given.replace(
+        annotation=types.new_class(base.__name__, (base,), exec_body=lambda of: of.update(body))
+    )
+    function.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[changed if name == "config" else one for name, one in signature.parameters.items()]
+    )
+    return function
+
+
+def _faults_of(fault: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, one['loc']))} = {one['input']!r} ({one['msg'].removeprefix('Value error, ')})"
+        for one in fault.errors(include_url=False)
+    )
 
 
 class JudgedIOManager(dg.IOManager):

@@ -11,8 +11,7 @@ from collections.abc import Iterable
 import dagster as dg
 
 from fashion_assets.defs.partitions import MONTHS
-from fashion_assets.defs.run_tags import IN_ORDER
-from fashion_assets.storage.months import month_of_key
+from fashion_assets.defs.run_tags import newest_first, oldest_first
 
 #: Everything that is made per month. ``word_vectors`` and ``tfashion_model`` have to be there; the first
 #: ``fashion-assets run`` or a materialisation of them makes them.
@@ -31,21 +30,6 @@ MONTHLY_ASSETS = (
     "style_profiles",
     "monthly_style_report",
 )
-
-
-def _months_of(partition_key: str) -> int:
-    year, month = month_of_key(partition_key).split("-")
-    return int(year) * 12 + int(month)
-
-
-def oldest_first(partition_key: str) -> dict[str, str]:
-    """Tags of a run that goes on from the month before: one at a time, and the older before the newer."""
-    return {IN_ORDER: "months", "dagster/priority": str(-_months_of(partition_key))}
-
-
-def newest_first(partition_key: str) -> dict[str, str]:
-    """Tags of a run that needs no other month: the newest is wanted first."""
-    return {"dagster/priority": str(_months_of(partition_key))}
 
 
 def _monthly_job(

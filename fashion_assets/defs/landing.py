@@ -15,17 +15,25 @@ if TYPE_CHECKING:
 #: The platform's wall clock; dates on posts mean this time zone.
 PLATFORM_ZONE = ZoneInfo("Asia/Shanghai")
 
+#: A person at a command line says when all is there: what changes within a moment is still being written.
+SETTLE_SECONDS = 0.2
+#: A run that nobody landed for may start while files are under way. It looks again after as long as the sensor does.
+RUN_SETTLE_SECONDS = 30.0
+
 
 def land(
     settings: Settings,
     log: logging.Logger | None = None,
     *,
+    settle_seconds: float = SETTLE_SECONDS,
     two_looks: bool = False,
     max_files: int | None = None,
+    max_bytes: int | None = None,
 ) -> LandingResult:
     """Land what is new in ``incoming/``; each file that was refused or must wait is logged with its reason.
 
-    ``two_looks`` and ``max_files`` as in ``land_incoming``: for sensors, which come again.
+    ``settle_seconds`` and the others as in ``land_incoming``; ``two_looks`` and the limits are for sensors, which come
+    again.
     """
     from fashion_assets.posts.authors import load_or_create_salt
     from fashion_assets.posts.landing import land_incoming
@@ -37,9 +45,11 @@ def land(
         settings.lake,
         salt,
         now=now,
+        settle_seconds=settle_seconds,
         first_month=settings.first_month,
         two_looks=two_looks,
         max_files=max_files,
+        max_bytes=max_bytes,
     )
     for file in result.files:
         if log is not None and file.status in ("refused", "waiting"):

@@ -10,7 +10,7 @@ import dagster as dg
 import pandas as pd
 
 from fashion_assets.defs.faults import asset, multi_asset
-from fashion_assets.defs.landing import land
+from fashion_assets.defs.landing import RUN_SETTLE_SECONDS, land
 from fashion_assets.defs.metadata import picture, preview
 from fashion_assets.defs.partitions import MONTHS
 from fashion_assets.defs.run_tags import LANDED
@@ -25,16 +25,16 @@ def raw_posts(
     """One row per post of the month, the newest crawl wins, every column as it came.
 
     Files in ``incoming/`` that are not landed yet are landed first, unless whoever started the run has done so (the
-    sensor, ``fashion-assets run``): author ids are hashed, rows are split by
-    the post's own month, pictures are stored by their digest. Older crawls of a post stay visible in
-    ``lineage``.
+    sensor, ``fashion-assets run``); one that is younger than half a minute is looked at again after it, and left for
+    the next landing if it has changed. Author ids are hashed, rows are split by the post's own month, pictures are
+    stored by their digest. Older crawls of a post stay visible in ``lineage``.
     """
-    from fashion_assets.posts.landing import landing_digest
+    from fashion_assets.posts.month_digests import landing_digest
     from fashion_assets.posts.raw import arrival_counts, collect_raw_posts
 
     month = month_of_key(context.partition_key)
     if LANDED not in context.run.tags:
-        land(settings, context.log)
+        land(settings, context.log, settle_seconds=RUN_SETTLE_SECONDS)
     # Before the rows are read: what lands meanwhile then shows as a difference, and the month is asked for again.
     digest = landing_digest(settings.lake, month)
     posts = collect_raw_posts(settings.lake, month)

@@ -17,7 +17,13 @@ from fashion_assets.defs.compute import compute
 from fashion_assets.defs.faults import asset, multi_asset
 from fashion_assets.defs.landing import PLATFORM_ZONE
 from fashion_assets.defs.metadata import escaped, picture, preview
-from fashion_assets.defs.resources import Encoders, LakeReader, product_word_encoder
+from fashion_assets.defs.resources import (
+    Encoders,
+    LakeReader,
+    product_model_path,
+    product_picture_encoders,
+    product_word_encoder,
+)
 from fashion_assets.settings import Settings
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.files import write_text_atomic
@@ -92,19 +98,24 @@ def product_eda(
     settings: dg.ResourceParam[Settings], lake: dg.ResourceParam[LakeReader]
 ) -> dg.MaterializeResult:
     """A page on the products before anything is learned: classes, fields and their use, texts, pictures, families."""
+    from fashion_assets.products.pictures import open_product_images
     from fashion_assets.products.statistics import product_statistics
     from fashion_assets.reports.product_eda import render_product_eda
 
     products, refused = lake.frame("products"), lake.frame("quarantined_products")
-    path = settings.reports / "product_eda.html"
-    write_text_atomic(path, render_product_eda(products, refused, datetime.now(PLATFORM_ZONE)))
-    found = product_statistics(products)
+    named = [str(name).strip() for name in [*products["id"], *refused["id"].dropna()]]
+    with open_product_images(settings.product_files) as images:
+        unnamed = images.unnamed(named)
+    path, found = settings.reports / "product_eda.html", product_statistics(products)
+    page = render_product_eda(found, refused, datetime.now(PLATFORM_ZONE), unnamed_pictures=unnamed)
+    write_text_atomic(path, page)
     return dg.MaterializeResult(
         metadata={
             "report": dg.MetadataValue.path(path),
             "dagster/row_count": found.n,
             "families": len(found.family_sizes),
             "without_picture": found.without_picture,
+            "pictures_without_card": len(unnamed),
             "attributes": preview(found.attributes.round(3), rows=20),
             "fields": preview(found.fields.round(3), rows=20),
         }
@@ -140,24 +151,38 @@ def product_split(settings: dg.ResourceParam[Settings], products: pd.DataFrame) 
     group_name="products",
     kinds={"parquet"},
     deps=["word_vectors"],
-    **compute(Settings(), "text_encoder", "image_encoder"),
+    **compute(Settings(), "text_encoder", "product_pictures"),
 )
 def product_embeddings(
-    settings: dg.ResourceParam[Settings], encoders: dg.ResourceParam[Encoders], products: pd.DataFrame
+    settings: dg.ResourceParam[Settings],
+    encoders: dg.ResourceParam[Encoders],
+    products: pd.DataFrame,
+    product_split: pd.DataFrame,
 ) -> dg.MaterializeResult:
-    """Vectors of each product in blocks: picture, text, and averaged word vectors of shop and characteristics."""
+    """Vectors of each product in blocks: picture, text, and averaged word vectors of shop and characteristics.
+
+    With FASHION_PRODUCT_COMPONENTS in as many principal components an encoder, of the training part.
+    """
     from fashion_assets.encoders.cache import EmbeddingCache
     from fashion_assets.products.embedding import embed_products
+    from fashion_assets.products.reduction import reduce_vectors
 
     embedded = embed_products(
         products,
         settings.product_files,
         text_encoder=encoders.text,
-        image_encoders=[encoders.image],
+        image_encoders=product_picture_encoders(settings, encoders),
         word_encoder=product_word_encoder(settings, encoders),
         cache=EmbeddingCache(settings.embedding_cache),
     )
-    vectors = embedded.vectors
+    parts = product_split.set_index("id")["split"].reindex(products["id"].astype(str))
+    vectors = reduce_vectors(
+        product_model_path(settings),
+        embedded.vectors,
+        (parts == "train").to_numpy(),
+        settings.product_components,
+        seed=settings.random_seed,
+    )
     return dg.MaterializeResult(
         value=vectors.to_table(),
         metadata={

@@ -1,4 +1,4 @@
-"""Dagster's own record of what was made last: one row per asset partition, read in one query per asset."""
+"""Dagster's own records: what was made last (one row per asset partition, one query per asset), which runs go on."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
+
+#: Statuses of runs that have ended, and of those that wait or are at work.
+FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+UNFINISHED = [status for status in dg.DagsterRunStatus if status not in FINISHED]
 
 
 @dataclass(frozen=True)

@@ -162,6 +162,17 @@ def product_word_encoder(settings: Settings, encoders: Encoders) -> Encoder | No
     return encoders.named(settings.product_word_vectors) if settings.product_word_vectors else None
 
 
+def product_picture_encoders(settings: Settings, encoders: Encoders) -> list[Encoder]:
+    """What reads the pictures of products, in the order in which their vectors stand side by side."""
+    try:
+        return [encoders.named(spec) for spec in settings.product_pictures]
+    except UserError as fault:
+        raise UserError(
+            "FASHION_PRODUCT_IMAGE_ENCODERS, or where it is unset FASHION_IMAGE_ENCODER beside local:visual: "
+            f"{fault}"
+        ) from fault
+
+
 def style_model_path(settings: Settings, month: str) -> Path:
     """Where ``style_model`` keeps the model as of ``month``."""
     return settings.models / "style_model" / f"{month}.safetensors"

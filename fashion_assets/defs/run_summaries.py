@@ -15,12 +15,12 @@ from typing import Any
 import dagster as dg
 
 from fashion_assets.defs.peak_memory import PEAK_MEMORY
+from fashion_assets.defs.records import FINISHED
 from fashion_assets.defs.run_tags import PID
 from fashion_assets.defs.step_errors import sentence_of
 from fashion_assets.settings import Settings
 from fashion_assets.storage.locks import locked
 
-_FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _EVENTS = {
     dg.DagsterEventType.ASSET_MATERIALIZATION,
     dg.DagsterEventType.ASSET_CHECK_EVALUATION,
@@ -77,7 +77,7 @@ def _finished_after(instance: dg.DagsterInstance, after: datetime | None) -> Ite
     """
     while True:
         page = instance.get_run_records(
-            dg.RunsFilter(statuses=_FINISHED, updated_after=after),
+            dg.RunsFilter(statuses=FINISHED, updated_after=after),
             limit=_AT_A_TIME,
             order_by="update_timestamp",
             ascending=True,

@@ -1,10 +1,12 @@
-"""The run tags of ours: what started a run, and what it may rely on."""
+"""The run tags of ours: what started a run, what it may rely on, and when it has its turn."""
 
 from __future__ import annotations
 
 import os
 import socket
 from pathlib import Path
+
+from fashion_assets.storage.months import month_of_key
 
 #: Process and host of a run in a command line, so that the next command line knows a killed one; and when the process
 #: began, as another one may have its number by then (in a container numbers are small).
@@ -13,8 +15,12 @@ PID, HOST, BEGAN = "fashion/pid", "fashion/host", "fashion/began"
 LANDED = "fashion/landed"
 #: The month that the landing sensor asked for, and by which state of its landed rows.
 LANDED_MONTH, LANDED_DIGEST = "fashion/landed_month", "fashion/landed_digest"
+#: The month whose close a publication follows.
+PUBLISHED_MONTH = "fashion/published_month"
 #: Runs that go on from month to month: one at a time, oldest month first (``tag_concurrency_limits``).
 IN_ORDER = "fashion/in_order"
+#: Dagster's own: queued runs of higher priority begin first.
+PRIORITY = "dagster/priority"
 
 
 def tags_of_this_process() -> dict[str, str]:
@@ -37,3 +43,18 @@ def process_began(pid: int) -> str:
         return ""
     # Field 22 of proc(5); the name before it, in brackets, may hold anything.
     return status.rpartition(")")[2].split()[19]
+
+
+def _months_of(partition_key: str) -> int:
+    year, month = month_of_key(partition_key).split("-")
+    return int(year) * 12 + int(month)
+
+
+def oldest_first(partition_key: str) -> dict[str, str]:
+    """Tags of a run that goes on from the month before: one at a time, and the older before the newer."""
+    return {IN_ORDER: "months", PRIORITY: str(-_months_of(partition_key))}
+
+
+def newest_first(partition_key: str) -> dict[str, str]:
+    """Tags of a run that needs no other month: the newest is wanted first."""
+    return {PRIORITY: str(_months_of(partition_key))}

@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -18,6 +19,7 @@ import dagster as dg
 from fashion_assets.defs.compute import limit_pools
 from fashion_assets.defs.landing import count_landed_posts, land
 from fashion_assets.defs.planning import Batch, Planner
+from fashion_assets.defs.records import UNFINISHED
 from fashion_assets.defs.resources import user_dictionary_path
 from fashion_assets.defs.run_lock import one_run_at_a_time
 from fashion_assets.defs.run_summaries import record_summaries
@@ -34,8 +36,10 @@ if TYPE_CHECKING:
     from fashion_assets.posts.landing import LandingResult
 
 #: Written once into a new run-history folder. One step at a time per pool, since DuckDB has one writer; how many
-#: of pool gpu is FASHION_GPU_POOL (``limit_pools``). Runs that go on from month to month take turns (``IN_ORDER``).
-#: Step faults are retried by the assets' own policy; a run is started again only where its process or host died.
+#: of pool gpu is FASHION_GPU_POOL (``limit_pools``). Runs that go on from month to month take turns (``IN_ORDER``), and
+#: of one month there is one at a time. Reports begin with the newest month (``run_order``).
+#: Step faults are retried by the assets' own policy; a run is started again only where its process or host died. One
+#: that nobody sees end (its host is gone) ends after six hours.
 DAGSTER_YAML = f"""\
 telemetry:
   enabled: false
@@ -47,12 +51,20 @@ concurrency:
     tag_concurrency_limits:
       - key: {IN_ORDER}
         limit: 1
+      - key: dagster/partition
+        value:
+          applyLimitPerUniqueValue: true
+        limit: 1
   pools:
     granularity: op
     default_limit: 1
+run_coordinator:
+  module: fashion_assets.defs.run_order
+  class: NewestReportsFirst
 run_monitoring:
   enabled: true
   start_timeout_seconds: 300
+  max_runtime_seconds: 21600
   poll_interval_seconds: 30
   free_slots_after_run_end_seconds: 60
 run_retries:
@@ -61,7 +73,12 @@ run_retries:
   retry_on_asset_or_op_failure: false
 """
 #: SHA-256 of what earlier versions wrote; such a file is nobody's own and is replaced.
-_EARLIER_YAML = frozenset({"a563b94fdbbbea33b7709f9d6a3db945f5a5f0236b607cec2f4228f1aa29a096"})
+_EARLIER_YAML = frozenset(
+    {
+        "a563b94fdbbbea33b7709f9d6a3db945f5a5f0236b607cec2f4228f1aa29a096",
+        "13ed69f887946e2b9d18839bbf8977339538f91428596ddcdfa23fef22d71ac8",
+    }
+)
 
 
 @dataclass
@@ -110,22 +127,22 @@ def write_dagster_home(settings: Settings) -> None:
         write_text_atomic(config, DAGSTER_YAML)
 
 
-def close_dead_runs(instance: dg.DagsterInstance) -> int:
+def close_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> int:
     """Fail the runs of command lines that were killed, and free their pool slots; returns how many.
 
-    Without this a killed run would hold its slot, and the next one would wait for it for ever.
+    Without this a killed run would hold its slot and its month, and the next one would wait for it for ever. To be
+    called by whoever has the data root for himself (``run_lock``): then no other command line of it is alive, on
+    whatever host it was. Of an instance that other data roots share, only runs of this host can be judged.
     """
-    open_runs = instance.get_runs(
-        dg.RunsFilter(
-            statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING],
-            tags={HOST: socket.gethostname()},
-        )
-    )
+    alone = Path(instance.root_directory).resolve() == settings.dagster_home.resolve()
+    here = socket.gethostname()
     closed = 0
-    for run in open_runs:
-        if not is_killed(run):
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
+        host = run.tags.get(HOST)
+        if host is None or not (is_killed(run) or (alone and host != here)):
             continue
-        instance.report_run_failed(run, "the process of this run is gone; it was killed")
+        where = "" if host == here else f" on {host}"
+        instance.report_run_failed(run, f"the process of this run{where} is gone; it was killed")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         closed += 1
     return closed
@@ -182,11 +199,11 @@ def _run_pipeline(
     on_plan: Callable[[list[Batch]], None],
     on_batch: Callable[[Batch], None],
 ) -> RunSummary:
-    from fashion_assets.posts.landing import landed_months
+    from fashion_assets.posts.landed import landed_months
 
     began = time.monotonic()
     instance = open_instance(settings)
-    close_dead_runs(instance)
+    close_dead_runs(instance, settings)
     landing = land(settings)
     landed = landed_months(settings.lake)
     if needs_input and not landed and not settings.product_files.is_dir():
@@ -263,7 +280,7 @@ def _source_versions(settings: Settings, landed: list[str]) -> dict[str, str]:
     """The data version that each root asset would have now; roots without input files are left out."""
     from fashion_assets.defs.products import files_version
     from fashion_assets.keywords.user_dictionary import read_user_dictionary
-    from fashion_assets.posts.landed import landing_digests
+    from fashion_assets.posts.month_digests import landing_digests
 
     versions = {"new_words": read_user_dictionary(user_dictionary_path(settings)).digest}
     versions |= {

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count, islice, takewhile
 
 import dagster as dg
 
 from fashion_assets.defs.landing import land
 from fashion_assets.defs.partitions import MONTHS
-from fashion_assets.defs.records import newest_records
+from fashion_assets.defs.records import UNFINISHED, newest_records
 from fashion_assets.defs.run_tags import LANDED, LANDED_DIGEST, LANDED_MONTH
 from fashion_assets.settings import Settings
 from fashion_assets.storage.months import key_of_month
@@ -18,8 +19,11 @@ STATUS = dg.DefaultSensorStatus.RUNNING if Settings().automation else dg.Default
 #: Seconds between two looks: a file lands when two of them find it unchanged.
 INTERVAL_SECONDS = 30
 
-#: Crawl files that one tick reads; the rest wait for the next. A tick has to end within 60 seconds (Dagster's limit).
+#: New crawl files, and apart from them media files, that one tick reads; the rest wait for the next. A tick has to end
+#: within 60 seconds (Dagster's limit, DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS).
 FILES_PER_TICK = 250
+#: And their bytes, as they are unpacked: 3 to 4 MB a second are landed on two busy cores. One file is read in any case.
+BYTES_PER_TICK = 64 << 20
 
 #: Runs that one tick asks for.
 REQUESTS_PER_TICK = 24
@@ -53,9 +57,9 @@ def incoming_sensor(
     killed after landing, is found by the next. While files are left over, the months that this tick touched wait, as
     the next slice is likely to touch them again.
     """
-    from fashion_assets.posts.landing import landing_digests
+    from fashion_assets.posts.month_digests import landing_digests
 
-    result = land(settings, two_looks=True, max_files=FILES_PER_TICK)
+    result = land(settings, two_looks=True, max_files=FILES_PER_TICK, max_bytes=BYTES_PER_TICK)
     if result.busy:
         # To wait would outlast the tick's 60 seconds, and tick after tick would wait behind it.
         return dg.SkipReason("another landing is at work")
@@ -96,24 +100,33 @@ def months_due(instance: dg.DagsterInstance, digests: Mapping[str, str]) -> list
 
 
 def ask_for(instance: dg.DagsterInstance, month: str, digest: str) -> Asked:
-    """A request for the month, unless a run of it is under way, was canceled, or has failed ``ATTEMPTS`` times."""
-    runs = instance.get_runs(dg.RunsFilter(tags={LANDED_MONTH: month}), limit=ATTEMPTS + 3)
-    if any(not run.is_finished or _is_retried(run) for run in runs):
+    """A request for the month, unless a run of it is under way, was canceled, or has failed ``ATTEMPTS`` times.
+
+    Counted are the failures since the last success for this state of the month's rows: rows that go and come again give
+    a state that was made before. A key that a run has carried is not given again, for Dagster would pass over it.
+    """
+    of_month = {LANDED_MONTH: month}
+    [*newest] = instance.get_runs(dg.RunsFilter(tags=of_month), limit=1)
+    under_way = instance.get_runs(dg.RunsFilter(tags=of_month, statuses=UNFINISHED), limit=1)
+    if under_way or any(_is_retried(run) for run in newest):
         return Asked(reason=f"{month} is under way")
-    tried = [run for run in runs if run.tags.get(LANDED_DIGEST) == digest]
+    tried = instance.get_runs(dg.RunsFilter(tags=of_month | {LANDED_DIGEST: digest}))
     if tried and tried[0].status == dg.DagsterRunStatus.CANCELED:
         return Asked(
             reason=f"{month} was canceled (run {tried[0].run_id[:8]}); materialise raw_posts by hand"
         )
-    if len(tried) >= ATTEMPTS:
+    failed = list(takewhile(lambda run: run.status == dg.DagsterRunStatus.FAILURE, tried))
+    if len(failed) >= ATTEMPTS:
         return Asked(
-            reason=f"{month} has failed {len(tried)} times; see run {tried[0].run_id[:8]}, mend it and "
+            reason=f"{month} has failed {len(failed)} times; see run {failed[0].run_id[:8]}, mend it and "
             "materialise raw_posts of that month"
         )
-    attempt = len(tried) + 1
+    used = {run.tags.get("dagster/run_key") for run in tried}
+    keys = (f"{month}:{digest}" + (f":{number}" if number > 1 else "") for number in count(1))
     return Asked(
         dg.RunRequest(
-            run_key=f"{month}:{digest}" + (f":{attempt}" if attempt > 1 else ""),
+            # Past all that were used: one in between may be that of a run whose record was deleted.
+            run_key=next(key for key in islice(keys, len(tried), None) if key not in used),
             partition_key=key_of_month(month),
             tags={LANDED: "yes", LANDED_MONTH: month, LANDED_DIGEST: digest},
         )

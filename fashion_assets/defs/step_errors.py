@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import re
+
 import dagster as dg
+
+#: What Dagster raises around the fault of a step that was tried again, and what it says then.
+_RETRIED = "RetryRequested"
+_TRIES = re.compile(r"Exceeded max_retries of (\d+)")
 
 
 def sentence_of(event: dg.DagsterEvent) -> str:
-    """What the step of a step-failure event raised; its causes below say less than its own sentence."""
+    """What the step of a step-failure event raised, and how often it was tried if more than once.
+
+    Causes below the step's own fault say less than its sentence.
+    """
     error = event.step_failure_data.error
-    while error is not None and error.cause is not None and (error.cls_name or "").startswith("Dagster"):
+    tried = ""
+    while error is not None and error.cause is not None and _wraps(error.cls_name or ""):
+        if found := _TRIES.search(error.message):
+            tried = f" (tried {int(found.group(1)) + 1} times)"
         error = error.cause
-    return error.message.strip().split(": ", 1)[-1] if error is not None else "no reason was recorded"
+    if error is None:
+        return "no reason was recorded"
+    name, _, sentence = error.message.strip().partition(": ")
+    return (sentence or name.removesuffix(":")) + tried
+
+
+def _wraps(name: str) -> bool:
+    return name.startswith(("Dagster", _RETRIED))

@@ -49,12 +49,23 @@ _VERSIONS: dict[str, tuple[int, tuple[str, ...]]] = {
     "products": (3, ()),
     "quarantined_products": (3, ()),
     "product_split": (1, ("random_seed",)),
-    "product_embeddings": (3, ("text_encoder", "image_encoder", "product_word_vectors")),
-    "attribute_classifiers": (
-        3,
-        ("random_seed", "product_head_kinds", "product_trials", "product_abstain_below"),
+    "product_embeddings": (
+        4,
+        ("text_encoder", "product_pictures", "product_word_vectors", "product_components"),
     ),
-    "product_predictions": (3, ("product_attributes",)),
+    "attribute_classifiers": (
+        4,
+        (
+            "random_seed",
+            "product_head_kinds",
+            "product_trials",
+            "product_embedding_transforms",
+            "product_resampling",
+            "product_abstain_below",
+        ),
+    ),
+    "product_predictions": (4, ("product_attributes",)),
+    "product_evaluation": (1, ("random_seed",)),
     "product_finetuning": (1, ("image_encoder", "text_encoder", "random_seed")),
     "product_report": (1, ("product_attributes",)),
     "category_projection": (2, ("random_seed",)),
@@ -72,14 +83,18 @@ def code_version(asset: str, settings: Settings) -> str:
 
 
 def _identity(name: str, settings: Settings) -> object:
-    """The setting itself; for an encoder all that its model id depends on and that is known without loading it.
+    """The setting itself; for encoders all that their model ids depend on and that is known without loading them.
 
     A precision counts also where no GPU is found to use it: the vectors are all in the cache then. Engine, pool and
     compilation change no vector.
     """
     value = getattr(settings, name)
-    if name not in ("text_encoder", "image_encoder"):
-        return value
+    if name == "product_pictures":
+        return [_encoder(spec, settings) for spec in value]
+    return _encoder(value, settings) if name in ("text_encoder", "image_encoder") else value
+
+
+def _encoder(value: str, settings: Settings) -> object:
     if value == "local:visual":
         from fashion_assets.encoders.local_visual import visual_model_id
 

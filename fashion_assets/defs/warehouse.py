@@ -45,6 +45,10 @@ TABLES: dict[str, tuple[str, str]] = {
     "quarantined_products": ("quarantined_products", "Refused product cards with the reason"),
     "product_split": ("product_split", "Family and part (train, validation, test) of each product"),
     "product_figures": ("attribute_classifiers", "Figures of each attribute's head, with intervals"),
+    "product_evaluation": (
+        "product_evaluation",
+        "Figures of all attributes on the test products, and how often all are right",
+    ),
     "product_predictions": ("product_predictions", "Predicted attributes with confidence"),
     "category_projection": ("category_projection", "Our label nearest to each category of another shop"),
     "projected_products": ("projected_products", "Another shop's products with one of its categories each"),

@@ -1,15 +1,14 @@
 """The landed files on disk: ``lake/landing/<month>/<digest>.parquet``, the ledger and the post index.
 
-Belongs here: paths, reading and writing of what landing keeps, and the digest of a month. Does not: what
-lands (``landing``) and what becomes of it (``raw``).
+Belongs here: paths, reading and writing of what landing keeps. Does not: the digest of a month
+(``month_digests``), what lands (``landing``) and what becomes of it (``raw``).
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Mapping
 
 import pandas as pd
 import pyarrow as pa
@@ -21,7 +20,6 @@ from fashion_assets.posts.schemas import (
     LEDGER,
     MEDIA_MANIFEST,
     MEDIA_SEEN,
-    MONTH_DIGESTS,
     POST_INDEX,
     frame_to_table,
     table_to_frame,
@@ -29,11 +27,12 @@ from fashion_assets.posts.schemas import (
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.files import write_bytes_atomic, write_parquet_atomic
 from fashion_assets.storage.lake import Lake
-from fashion_assets.storage.parquet_files import is_damage, read_parquet, read_parquet_schema
+from fashion_assets.storage.parquet_files import is_damage, read_parquet
 from fashion_assets.storage.places import Place, Stamp, files_below, is_remote
 
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
-_ROWS_DIGEST = b"rows_digest"
+#: Where a file of rows keeps the digest of them.
+ROWS_DIGEST = b"rows_digest"
 #: The columns that ``placement.index_of`` reads.
 _DATING = pa.schema(
     [
@@ -75,10 +74,11 @@ def landed_months(lake: Place) -> list[str]:
 
     Where all posts of a month have moved away, what was made of it must be made again without them.
     """
-    return _months(lake, landed_files(lake))
+    return months_with_rows(lake, landed_files(lake))
 
 
-def _months(lake: Place, files: Mapping[str, object]) -> list[str]:
+def months_with_rows(lake: Place, files: Mapping[str, object]) -> list[str]:
+    """``landed_months`` of a look at the folder that was taken already."""
     made = set(Lake(lake).months("raw_posts")) if not all(files.values()) else set()
     return [month for month, there in files.items() if there or month in made]
 
@@ -117,12 +117,12 @@ def write_rows(path: Place, rows: pd.DataFrame) -> None:
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table.combine_chunks())
     digest = hashlib.sha256(memoryview(sink.getvalue())).hexdigest()
-    write_parquet_atomic(path, table.replace_schema_metadata({_ROWS_DIGEST: digest.encode()}))
+    write_parquet_atomic(path, table.replace_schema_metadata({ROWS_DIGEST: digest.encode()}))
 
 
 def read_ledger(lake: Place) -> pd.DataFrame:
     """What was looked at so far (``LEDGER``), empty before the first landing."""
-    return _read_kept(lake, "ledger", LEDGER)
+    return read_kept(lake, "ledger", LEDGER)
 
 
 def write_ledger(lake: Place, ledger: pd.DataFrame) -> None:
@@ -132,7 +132,7 @@ def write_ledger(lake: Place, ledger: pd.DataFrame) -> None:
 
 def read_post_index(lake: Place) -> pd.DataFrame:
     """The month of every landed post (``POST_INDEX``)."""
-    return _read_kept(lake, "post_index", POST_INDEX)
+    return read_kept(lake, "post_index", POST_INDEX)
 
 
 def write_post_index(lake: Place, index: pd.DataFrame) -> None:
@@ -142,7 +142,7 @@ def write_post_index(lake: Place, index: pd.DataFrame) -> None:
 
 def read_media_manifest(lake: Place) -> pd.DataFrame:
     """The pictures and videos of every post (``MEDIA_MANIFEST``), landed or not."""
-    return _read_kept(lake, "media", MEDIA_MANIFEST)
+    return read_kept(lake, "media", MEDIA_MANIFEST)
 
 
 def write_media_manifest(lake: Place, manifest: pd.DataFrame) -> None:
@@ -153,7 +153,7 @@ def write_media_manifest(lake: Place, manifest: pd.DataFrame) -> None:
 
 def read_media_seen(lake: Place) -> pd.DataFrame:
     """Which media files were looked at already (``MEDIA_SEEN``)."""
-    return _read_kept(lake, "media_seen", MEDIA_SEEN)
+    return read_kept(lake, "media_seen", MEDIA_SEEN)
 
 
 def write_media_seen(lake: Place, seen: pd.DataFrame) -> None:
@@ -163,7 +163,7 @@ def write_media_seen(lake: Place, seen: pd.DataFrame) -> None:
 
 def read_crawl_seen(lake: Place) -> dict[str, tuple[str, str | None]]:
     """Key of a file of ``incoming/`` -> (its stamp with its size, digest if it was read)."""
-    seen = _read_kept(lake, "crawl_seen", CRAWL_SEEN)
+    seen = read_kept(lake, "crawl_seen", CRAWL_SEEN)
     stamps = (f"{n_bytes} {stamp}" for n_bytes, stamp in zip(seen["n_bytes"], seen["stamp"], strict=True))
     return dict(zip(seen["key"], zip(stamps, seen["digest"], strict=True), strict=True))
 
@@ -177,104 +177,6 @@ def write_crawl_seen(lake: Place, seen: Mapping[str, tuple[str, str | None]]) ->
     write_parquet_atomic(
         landing_root(lake) / "crawl_seen.parquet", pa.Table.from_pylist(rows, schema=CRAWL_SEEN)
     )
-
-
-def landing_digest(lake: Place, month: str) -> str:
-    """64 hex digits over all that the month's ``raw_posts`` depends on: its landed rows and their media."""
-    return landing_digests(lake, [month])[month]
-
-
-def landing_digests(lake: Place, months: Iterable[str] | None = None) -> dict[str, str]:
-    """The digest of each month (of all landed months by default), as the last landing wrote them down.
-
-    A month of which that does not hold any more is read; the media manifest then once for all.
-    """
-    files = landed_files(lake)
-    return _digests(lake, files, _months(lake, files) if months is None else months, _known_digests(lake))
-
-
-def forget_digests(lake: Place) -> None:
-    """To be called before anything changes that a digest depends on: a killed landing leaves none that is wrong."""
-    _digests_path(lake).unlink(missing_ok=True)
-
-
-def remember_digests(lake: Place, before: Mapping[str, MonthDigest], touched: Collection[str]) -> None:
-    """Write the digests down, those of ``touched`` months and of changed files anew, the others as ``before``."""
-    files = landed_files(lake)
-    months = _months(lake, files)
-    known = {month: kept for month, kept in before.items() if month not in touched}
-    digests = _digests(lake, files, months, known)
-    rows = [
-        {"month": month, "files": _named(files.get(month, {})), "digest": digests[month]} for month in months
-    ]
-    write_parquet_atomic(_digests_path(lake), pa.Table.from_pylist(rows, schema=MONTH_DIGESTS))
-
-
-def known_digests(lake: Place) -> dict[str, MonthDigest] | None:
-    """What the last landing wrote down; None if that is gone."""
-    path = _digests_path(lake)
-    return _known_digests(lake) if path.exists() else None
-
-
-class MonthDigest(NamedTuple):
-    """A month's digest, and the names and sizes of the files that it was made of."""
-
-    files: list[str]
-    digest: str
-
-
-def _known_digests(lake: Place) -> dict[str, MonthDigest]:
-    kept = _read_kept(lake, "month_digests", MONTH_DIGESTS)
-    rows = zip(kept["month"], kept["files"], kept["digest"], strict=True)
-    return {month: MonthDigest(list(files), digest) for month, files, digest in rows}
-
-
-def _digests(
-    lake: Place,
-    files: Mapping[str, Mapping[Place, Stamp]],
-    months: Iterable[str],
-    known: Mapping[str, MonthDigest],
-) -> dict[str, str]:
-    digests: dict[str, str] = {}
-    media: dict[str, list[str]] | None = None
-    for month in months:
-        there = files.get(month, {})
-        if month in known and known[month].files == _named(there):
-            digests[month] = known[month].digest
-            continue
-        media = _media_by_post(lake) if media is None else media
-        digests[month] = _digest_of(there, media)
-    return digests
-
-
-def _digest_of(files: Iterable[Place], media: Mapping[str, list[str]]) -> str:
-    total = hashlib.sha256()
-    posts: set[str] = set()
-    for path in files:
-        kept = (read_parquet_schema(path).metadata or {}).get(_ROWS_DIGEST, b"")
-        total.update(f"{path.name}\t{kept.decode()}\n".encode())
-        if media:
-            posts.update(_post_ids(path))
-    for post_id in sorted(posts & media.keys()):
-        total.update("\n".join([post_id, *sorted(media[post_id])]).encode())
-    return total.hexdigest()
-
-
-def _media_by_post(lake: Place) -> dict[str, list[str]]:
-    manifest = read_media_manifest(lake)
-    by_post: dict[str, list[str]] = {}
-    media = zip(manifest["post_id"], manifest["name"], manifest["digest"], manifest["reason"], strict=True)
-    for post_id, name, digest, reason in media:
-        by_post.setdefault(post_id, []).append(f"{name}\t{digest}\t{reason}")
-    return by_post
-
-
-def _named(files: Mapping[Place, Stamp]) -> list[str]:
-    return [f"{path.name} {stamp.n_bytes}" for path, stamp in files.items()]
-
-
-def _digests_path(lake: Place) -> Place:
-    return landing_root(lake) / "month_digests.parquet"
 
 
 def move_posts(lake: Place, moves: dict[str, tuple[str, str]]) -> set[str]:
@@ -333,18 +235,22 @@ def landed_authors(lake: Place) -> set[str]:
 
 
 def _known_authors(lake: Place) -> dict[str, tuple[str, list[str]]]:
-    """Landed file -> (its stamp, its authors), as the last call wrote them down; empty if that is gone or damaged."""
-    path = _authors_path(lake)
+    """Landed file -> (its stamp, its authors), as the last call wrote them down."""
+    kept = read_hidden(_authors_path(lake), LANDED_AUTHORS).to_pydict()
+    columns = (kept[name] for name in LANDED_AUTHORS.names)
+    return {file: (stamp, authors) for file, stamp, authors in zip(*columns, strict=True)}
+
+
+def read_hidden(path: Place, schema: pa.Schema) -> pa.Table:
+    """A table with which nothing is lost: empty if it is gone or damaged."""
     if not path.exists():
-        return {}
+        return schema.empty_table()
     try:
-        kept = read_parquet(path, LANDED_AUTHORS.names).cast(LANDED_AUTHORS).to_pydict()
+        return read_parquet(path, schema.names).cast(schema)
     except (pa.ArrowException, OSError) as fault:
         if not is_damage(fault, path):
             raise
-        return {}
-    columns = (kept[name] for name in LANDED_AUTHORS.names)
-    return {file: (stamp, authors) for file, stamp, authors in zip(*columns, strict=True)}
+        return schema.empty_table()
 
 
 def _authors_path(lake: Place) -> Place:
@@ -360,7 +266,8 @@ def _post_ids(path: Place) -> set[str]:
     return set(read_parquet(path, ["post_id"])["post_id"].drop_null().to_pylist())
 
 
-def _read_kept(lake: Place, name: str, schema: pa.Schema) -> pd.DataFrame:
+def read_kept(lake: Place, name: str, schema: pa.Schema) -> pd.DataFrame:
+    """One of landing's own tables, empty where it was never written; ``UserError`` names it if it is damaged."""
     path = landing_root(lake) / f"{name}.parquet"
     return table_to_frame(_read(path, schema) if path.exists() else schema.empty_table())
 

@@ -161,6 +161,9 @@ CRAWL_SEEN = pa.schema(
 #: The digest of each month's landed rows and media, and of which files (name and size) it was made.
 MONTH_DIGESTS = pa.schema([("month", pa.string()), ("files", pa.list_(pa.string())), ("digest", pa.string())])
 
+#: The digest of the rows of each landed file ("<month>/<name>") as it was when it had this stamp.
+ROW_DIGESTS = pa.schema([("file", pa.string()), ("stamp", pa.string()), ("digest", pa.string())])
+
 #: The authors of each landed file ("<month>/<name>") as it was when it had this stamp.
 LANDED_AUTHORS = pa.schema(
     [("file", pa.string()), ("stamp", pa.string()), ("authors", pa.list_(pa.string()))]

@@ -21,6 +21,9 @@ MEDIA_ARCHIVE = "media.zip"
 SUCCESS_NAME = "_SUCCESS"
 #: Lists what a delivery holds (``completeness``).
 MANIFEST_NAME = "_manifest.json"
+#: Kinds that are packed, and how much longer than their bytes they take: text packs to about an eighth.
+_PACKED_SUFFIXES = (".gz", ".zip", ".xlsx", ".parquet", ".pq")
+_UNPACKS_TO = 8
 
 _SYSTEM_FILES = frozenset({"Thumbs.db", "desktop.ini"})
 _CHUNK = 1 << 20
@@ -115,6 +118,11 @@ def grown_sentence(name: str, before: Stamp | None, after: Stamp | None) -> str:
     """Why a file is left for the next time."""
     old, new = (f"{stamp.n_bytes:,}" if stamp else "0" for stamp in (before, after))
     return f"{name} is still being written ({old} bytes, then {new}); it lands the next time it is looked at."
+
+
+def bytes_to_read(path: Place, stamp: Stamp) -> int:
+    """About how many bytes of text a crawl file holds."""
+    return stamp.n_bytes * (_UNPACKS_TO if path.name.lower().endswith(_PACKED_SUFFIXES) else 1)
 
 
 def digest_of_beginning(path: Place, n_bytes: int) -> str:

@@ -67,12 +67,15 @@ def embed_products(
     ids = products["id"].astype(str).tolist()
     blocks: dict[str, Float32Array] = {}
     models: dict[str, str] = {}
+    parts: dict[str, tuple[int, ...]] = {}
     results: list[EncodeResult] = []
     unreadable: dict[str, str] = {}
     if image_encoders:
         rows = np.flatnonzero(products["image_path"].notna().to_numpy())
         results += _encode_pictures(products.iloc[rows], source, image_encoders, cache, progress)
-        blocks["image"] = np.zeros((len(ids), sum(encoder.dim for encoder in image_encoders)), np.float32)
+        widths = tuple(encoder.dim for encoder in image_encoders)
+        parts = {"image": widths} if len(widths) > 1 else {}
+        blocks["image"] = np.zeros((len(ids), sum(widths)), np.float32)
         blocks["image"][rows] = np.hstack([unit_rows(one.vectors) for one in results])
         models["image"] = "+".join(encoder.model_id for encoder in image_encoders)
         unreadable = {ids[rows[row]]: reason for row, reason in results[0].refused.items()}
@@ -90,7 +93,7 @@ def embed_products(
             if progress is not None:
                 progress(f"{block} vectors", len(ids), len(ids))
     return EmbeddedProducts(
-        join_vectors(ids, blocks, model_ids=models),
+        join_vectors(ids, blocks, model_ids=models, parts=parts),
         sum(one.new for one in results),
         sum(one.reused for one in results),
         unreadable,

@@ -25,7 +25,7 @@ ABSTAINED = "(abstained)"
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
-Labels = Sequence[object] | npt.NDArray[Any]
+Labels = Sequence[object] | npt.NDArray[Any] | pd.Series
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,8 @@ def evaluate_attribute(
             f"{attribute}: none of the {len(names)} products has a true label, so nothing can be measured"
         )
     true_names = [str(names[row]) for row in known]
-    guessed = [label_text(predicted[int(row)]) or ABSTAINED for row in known]
+    given = list(predicted)  # a Series has an index of its own
+    guessed = [label_text(given[row]) or ABSTAINED for row in known]
     labels = np.array(sorted({*true_names, *guessed}), dtype=object)
     position = {name: index for index, name in enumerate(labels)}
     k = len(labels)

@@ -1,11 +1,13 @@
-"""All heads of a product model as one ONNX file, checked against the heads themselves.
+"""All heads of a product model as one ONNX file, joint decoder included, checked against the heads themselves.
 
 Inputs: ``products`` (n,) int64, of which only the length counts; ``vectors.<block>`` (n, d) float32 of the model's
 encoders, zeros for what a product lacks; for each kind of n-gram its sparse rows as ``<kind>.item``, ``<kind>.term``
 and ``<kind>.value``, one number per entry. ``HeadsSession.inputs`` makes them from ``ProductFeatures``; the terms stand
 in the metadata of the file.
-Outputs per attribute: ``<attribute>`` (n, k) calibrated probabilities and ``<attribute>.decided`` (n,), the column
-that is decided for. Towers: ``fashion-assets encoders export``; pictures of kind ``onnx:`` are ONNX files already.
+Outputs per attribute: ``<attribute>`` (n, k) calibrated probabilities and ``<attribute>.decided`` (n,), the column that
+the head alone decides for. Where the model has a joint decoder also ``<attribute>.heard`` (n, k), probabilities with
+other attributes heard, and ``<attribute>.together`` (n,), the column that they decide for. Towers: ``fashion-assets
+encoders export``; pictures of kind ``onnx:`` are ONNX files already.
 """
 
 from __future__ import annotations
@@ -21,11 +23,14 @@ import numpy.typing as npt
 
 from fashion_assets.products.features import ProductFeatures
 from fashion_assets.products.heads.head import AttributeHead
+from fashion_assets.products.heads.joint import JointDecoder
 from fashion_assets.products.heads.ngrams import Analyzer, NGrams
 from fashion_assets.products.heads.space import ANALYZERS, FeatureSpace, spoken_texts
+from fashion_assets.products.joint_decisions import load_joint
 from fashion_assets.products.model_folder import ModelFolder, head_folder
 from fashion_assets.products.onnx_graph import GraphBuilder, Terms
 from fashion_assets.products.onnx_heads import PRODUCTS, head_nodes
+from fashion_assets.products.onnx_joint import joint_nodes
 from fashion_assets.products.onnx_support import common_support
 from fashion_assets.products.onnx_trees import ML_DOMAIN, ML_OPSET
 from fashion_assets.products.vectors import ProductVectors
@@ -35,9 +40,10 @@ from fashion_assets.storage.files import write_bytes_atomic
 Array = npt.NDArray[Any]
 
 METADATA_KEY = "fashion_assets"
-FORMAT = "fashion-assets heads 1"
+FORMAT = "fashion-assets heads 2"
 #: Probabilities of graph and heads may differ by this much. Small heads agree to 1e-5, which the tests hold; scores of
-#: a kernel head are float32 sums over thousands of products, ten times sharpened: 1.7e-5 was seen on real ones.
+#: a kernel head are float32 sums over thousands of products, ten times sharpened (``benchmarks/inference.py`` prints
+#: the difference for real ones).
 TOLERANCE = 1e-4
 #: Products that the check is made on.
 CHECKED_PRODUCTS = 32
@@ -45,11 +51,14 @@ CHECKED_PRODUCTS = 32
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What ``export_heads`` wrote: ``path``, its size, attributes, and the largest difference of a probability."""
+    """What ``export_heads`` wrote: ``path``, its size, attributes, whether the joint decoder is ``together`` with them,
+    and the largest difference of a probability.
+    """
 
     path: Path
     megabytes: float
     attributes: tuple[str, ...]
+    together: bool
     nodes: int
     checked_products: int
     largest_difference: float
@@ -60,20 +69,21 @@ class ExportReport:
 
 
 def export_model(model_dir: Path, out: Path) -> ExportReport:
-    """Write all heads of the model folder ``model_dir`` into the file ``out``; what ``products export`` calls.
-
-    The joint decoder, if the model has one, is no part of the file: it works on the heads' probabilities.
+    """Write all heads of the model folder ``model_dir`` and its joint decoder, if it has one, into the file ``out``;
+    what ``products export`` calls.
     """
     folder = ModelFolder.open(model_dir)
     heads = [AttributeHead.load(head_folder(folder.root, name)) for name in folder.attributes]
-    return export_heads(heads, out)
+    return export_heads(heads, out, load_joint(folder.root))
 
 
-def export_heads(heads: Sequence[AttributeHead], out: Path) -> ExportReport:
-    """Write fitted ``heads`` of one encoder into the file ``out``, and check it on drawn products.
+def export_heads(
+    heads: Sequence[AttributeHead], out: Path, decoder: JointDecoder | None = None
+) -> ExportReport:
+    """Write fitted ``heads`` of one encoder and the ``decoder`` over them into ``out``, and check it on drawn products.
 
-    Raises UserError without the extra ``onnx``, for heads of several encoders or vocabularies, and where graph and
-    heads differ by more than ``TOLERANCE``: then there is no file.
+    Raises UserError without the extra ``onnx``, for heads of several encoders or vocabularies, for a decoder of other
+    heads, and where graph and heads differ by more than ``TOLERANCE``: then there is no file.
     """
     heads = list(heads)
     spaces = [head.space_ for head in heads if head.space_ is not None]
@@ -89,9 +99,12 @@ def export_heads(heads: Sequence[AttributeHead], out: Path) -> ExportReport:
             "the heads know different n-grams, so they have no common input; train them in one go"
         )
     widths = _widths(spaces)
-    content, nodes = _built(heads, widths, vocabularies[0])
+    if decoder is not None:
+        # Of no product: raises for a decoder of other heads.
+        decoder.decode({head.attribute: np.zeros((0, len(head.classes_))) for head in heads})
+    content, nodes = _built(heads, decoder, widths, vocabularies[0])
     session = HeadsSession(content)
-    difference = _largest_difference(heads, session, spaces[0], widths)
+    difference = _largest_difference(heads, decoder, session, spaces[0], widths)
     if not difference <= TOLERANCE:
         raise UserError(
             f"probabilities of the ONNX graph differ from those of the heads by up to {difference:.2g}, more than "
@@ -99,11 +112,16 @@ def export_heads(heads: Sequence[AttributeHead], out: Path) -> ExportReport:
         )
     write_bytes_atomic(Path(out), content)
     attributes = tuple(head.attribute for head in heads)
-    return ExportReport(Path(out), len(content) / 1e6, attributes, nodes, CHECKED_PRODUCTS, difference)
+    together = decoder is not None
+    return ExportReport(
+        Path(out), len(content) / 1e6, attributes, together, nodes, CHECKED_PRODUCTS, difference
+    )
 
 
 class HeadsSession:
-    """An exported file at work in ONNX Runtime: ``predict_proba(features)`` and ``decide(features)`` by attribute."""
+    """An exported file at work in ONNX Runtime: ``predict_proba(features)`` and ``decide(features)`` by attribute;
+    ``together``: whether the file has a joint decoder.
+    """
 
     def __init__(self, model: Path | bytes, *, threads: int = 0) -> None:
         import onnxruntime
@@ -119,6 +137,12 @@ class HeadsSession:
             )
         self.card: dict[str, Any] = json.loads(metadata[METADATA_KEY])
         self.classes = {name: np.array(values, dtype=object) for name, values in self.card["classes"].items()}
+        if self.card["format"] != FORMAT:
+            raise UserError(
+                f"this ONNX file is of the format {self.card['format']!r}, this program reads {FORMAT!r}; export it "
+                "anew"
+            )
+        self.together: bool = self.card["together"]
         self._ngrams = _ngrams(self.card["ngrams"])
 
     def inputs(self, features: ProductFeatures) -> dict[str, Array]:
@@ -159,14 +183,23 @@ class HeadsSession:
         found = self.run(self.inputs(features))
         return {name: found[name] for name in self.classes}
 
-    def decide(self, features: ProductFeatures) -> dict[str, Array]:
-        """attribute -> (n,) labels."""
+    def decide(self, features: ProductFeatures, *, alone: bool = False) -> dict[str, Array]:
+        """attribute -> (n,) labels, all attributes heard together if the file has a joint decoder; with ``alone`` each
+        head by itself.
+        """
         found = self.run(self.inputs(features))
-        return {name: labels[found[f"{name}.decided"]] for name, labels in self.classes.items()}
+        ends = {
+            name: "decided" if alone or f"{name}.together" not in found else "together"
+            for name in self.classes
+        }
+        return {name: labels[found[f"{name}.{ends[name]}"]] for name, labels in self.classes.items()}
 
 
 def _built(
-    heads: Sequence[AttributeHead], widths: Mapping[str, int], vocabulary: Mapping[Analyzer, Any]
+    heads: Sequence[AttributeHead],
+    decoder: JointDecoder | None,
+    widths: Mapping[str, int],
+    vocabulary: Mapping[Analyzer, Any],
 ) -> tuple[bytes, int]:
     """(the file's content, number of its nodes)."""
     graph = GraphBuilder()
@@ -178,16 +211,24 @@ def _built(
         terms[name] = Terms(
             *(graph.input(f"{name}.{part}", [f"{name}_entries"], dtype) for part, dtype in parts)
         )
+    moved = {}
     for head, machine in zip(heads, common_support(heads), strict=True):
-        probabilities, decided = head_nodes(graph, head, machine, blocks, terms)
-        graph.output(head.attribute, probabilities, ["n", len(head.classes_)])
-        graph.output(f"{head.attribute}.decided", decided, ["n"], np.int64)
+        nodes = head_nodes(graph, head, machine, blocks, terms)
+        graph.output(head.attribute, nodes.probabilities, ["n", len(head.classes_)])
+        graph.output(f"{head.attribute}.decided", nodes.decided, ["n"], np.int64)
+        moved[head.attribute] = nodes.moved
+    if decoder is not None:
+        for attribute, heard in joint_nodes(graph, decoder, moved).items():
+            column = graph.op("ArgMax", heard, axis=1, keepdims=0)
+            graph.output(f"{attribute}.heard", heard, ["n", len(decoder.classes_[attribute])])
+            graph.output(f"{attribute}.together", column, ["n"], np.int64)
     card = {
         "format": FORMAT,
         "model_id": heads[0].model_id,
         "blocks": dict(widths),
         "ngrams": vocabulary,
         "classes": {head.attribute: [str(name) for name in head.classes_] for head in heads},
+        "together": decoder is not None,
         "abstain_below": {head.attribute: head.abstain_below for head in heads},
     }
     trees = {ML_DOMAIN: ML_OPSET} if any(head.kind == "catboost" for head in heads) else {}
@@ -232,12 +273,20 @@ def _ngrams(vocabulary: Mapping[Analyzer, Mapping[str, Any]]) -> dict[Analyzer, 
 
 
 def _largest_difference(
-    heads: Sequence[AttributeHead], session: HeadsSession, space: FeatureSpace, widths: Mapping[str, int]
+    heads: Sequence[AttributeHead],
+    decoder: JointDecoder | None,
+    session: HeadsSession,
+    space: FeatureSpace,
+    widths: Mapping[str, int],
 ) -> float:
-    """Of any probability, over drawn products with both sides, one, or none."""
+    """Of any probability, heads alone and heard together, over drawn products with both sides, one, or none."""
     features = _drawn_products(heads[0].model_id, space, widths)
-    found = session.predict_proba(features)
-    return max(float(np.abs(head.predict_proba(features) - found[head.attribute]).max()) for head in heads)
+    found = session.run(session.inputs(features))
+    expected = {head.attribute: head.predict_proba(features) for head in heads}
+    if decoder is not None:
+        moved = {head.attribute: head.moved(expected[head.attribute]) for head in heads}
+        expected |= {f"{name}.heard": heard for name, heard in decoder.decode(moved).items()}
+    return max(float(np.abs(found[name] - values).max()) for name, values in expected.items())
 
 
 def _drawn_products(model_id: str, space: FeatureSpace, widths: Mapping[str, int]) -> ProductFeatures:

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from fashion_assets.products.evaluation import AttributeMetrics
+from fashion_assets.products.heads.config import AS_THEY_ARE
 from fashion_assets.products.model_folder import RECORD
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.files import write_text_atomic
@@ -32,6 +33,7 @@ class HeadRecord:
     input_digest: str
     kind: str
     classes: list[str]
+    embedding_transform: str = AS_THEY_ARE
     note: str = ""
     seconds: float = 0.0
     n_train: int = 0
@@ -48,6 +50,13 @@ class HeadRecord:
     calibration_after: Rows = field(default_factory=list)
     #: True and predicted labels of the test products, for figures over several attributes: id, truth, predicted.
     test: Rows = field(default_factory=list)
+
+    @property
+    def shown_kind(self) -> str:
+        """``knn``, or ``knn after lfda``."""
+        if self.embedding_transform == AS_THEY_ARE:
+            return self.kind
+        return f"{self.kind} after {self.embedding_transform}"
 
     def save(self, folder: Path) -> None:
         """Write ``training.json`` into ``folder``, after the head's own files: its presence says that all is there."""

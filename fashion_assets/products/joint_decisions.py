@@ -7,7 +7,7 @@ The decoder itself, and deciding with it, are in ``heads.joint`` and ``heads.tog
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,19 +82,26 @@ def fit_joint(
 ) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame] | None]:
     """Fit the decoder over the heads in ``root`` and write it to ``root/joint``, unless it would change nothing.
 
-    (attribute -> id, truth and predicted of the test products by each head alone, the same as they are decided
-    together); None for the second where no decoder was written.
+    (attribute -> id, truth, predicted, confidence and abstained of the test products by each head alone, the same as
+    they are decided together); None for the second where no decoder was written.
     """
     folder = Path(root) / JOINT
     shutil.rmtree(folder, ignore_errors=True)
     held = {name: HeldOut.load(head_folder(root, name)) for name in attributes}
     found = fit_together(held, products, split)  # type: ignore[arg-type]
-    alone = {name: one.test for name, one in held.items()}
+
+    def marked(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+        return {
+            name: table.assign(abstained=table["confidence"] < held[name].head.abstain_below)
+            for name, table in tables.items()
+        }
+
+    alone = marked({name: one.test for name, one in held.items()})
     if found is None or not found[0].strength_:
         return alone, None
     decoder, tested = found
     decoder.save(folder)
-    return alone, tested
+    return alone, marked(tested)
 
 
 def load_joint(root: Path) -> JointDecoder | None:

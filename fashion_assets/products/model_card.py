@@ -14,6 +14,7 @@ from fashion_assets.products.model_encoders import EncoderEntry
 def card_text(
     records: Sequence[HeadRecord],
     encoders: Sequence[EncoderEntry],
+    vectors_model_id: str,
     n_products: int,
     joint: JointFigures,
     made: str,
@@ -50,6 +51,8 @@ def card_text(
             "",
             *encoder_lines,
             "",
+            f"Vectors: `{vectors_model_id}`",
+            "",
             *(["## Notes", "", *notes, ""] if notes else []),
             "## Limits",
             "",
@@ -64,12 +67,12 @@ def card_text(
 def _row(record: HeadRecord) -> str:
     found = record.metrics
     if not found:
-        return f"| {_cell(record.attribute)} | {_cell(record.kind)} | 0 | – | – | – | – | – |"
+        return f"| {_cell(record.attribute)} | {_cell(record.shown_kind)} | 0 | – | – | – | – | – |"
     figures = " | ".join(
         _figure(found.get(name)) for name in ("accuracy", "macro_f1", "macro_f1_frequent", "weighted_f1")
     )
     return (
-        f"| {_cell(record.attribute)} | {_cell(record.kind)} | {found['n_items']:,} | {found['n_classes']} "
+        f"| {_cell(record.attribute)} | {_cell(record.shown_kind)} | {found['n_items']:,} | {found['n_classes']} "
         f"({found['n_frequent']}) | {figures} |"
     )
 

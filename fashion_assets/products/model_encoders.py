@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,15 @@ _TOKENIZERS = ("tokenizer.json", "vocab.txt", "sentencepiece.bpe.model", "spiece
 _PATH_KINDS = ("onnx", "st", "hf", "timm", "open_clip", "words")
 # A larger network is not copied; its digest, in the model id, is checked instead.
 MAX_COPIED_BYTES = 2_000_000_000
+#: Where encoders lie in a model's folder: one folder each.
+ENCODERS = "encoders"
+#: Tells the colours of a picture, which networks that name things tell badly.
+COLOURS = "local:visual"
+
+
+def with_colours(*specs: str) -> tuple[str, ...]:
+    """The picture encoders of products where none are named: ``specs``, and ``local:visual`` beside them."""
+    return tuple(dict.fromkeys((*specs, COLOURS)))
 
 
 @dataclass(frozen=True)
@@ -59,17 +69,26 @@ class ModelEncoders:
         )
 
 
+def encoder_places(text: str, images: Sequence[str], words: str | None) -> list[tuple[str, str, str]]:
+    """(purpose, spec, name of the copy's folder) of each encoder of a model; equal specs share one folder."""
+    wanted = [("text", text, "text")]
+    wanted += [("image", spec, f"image{number}") for number, spec in enumerate(images)]
+    wanted += [("words", words, "words")] if words is not None else []
+    names: dict[str, str] = {}
+    return [(purpose, spec, names.setdefault(spec, name)) for purpose, spec, name in wanted]
+
+
 def adopt_encoder(
-    root: Path, folder: str, purpose: str, spec: str, *, models_dir: Path | None = None, **options: Any
+    root: Path, name: str, purpose: str, spec: str, *, models_dir: Path | None = None, **options: Any
 ) -> tuple[Encoder, EncoderEntry]:
-    """The encoder that ``spec`` names, with its files copied below ``root/folder`` where it is made of files.
+    """The encoder that ``spec`` names, with its files copied below ``root`` where it is made of files.
 
     A hub's network, and files of more than ``MAX_COPIED_BYTES``, stay where they are: the entry then holds the id that
     has to be found again. ``options`` go to ``load_encoder``.
     """
     from fashion_assets.encoders import load_encoder
 
-    copied = copy_encoder(root, folder, spec, models_dir)
+    copied = copy_encoder(root, name, spec, models_dir)
     encoder = load_encoder(
         _below(root, copied) if copied else spec, models_dir=models_dir if not copied else None, **options
     )
@@ -108,26 +127,50 @@ def load_entries(
     return ModelEncoders.of(list(zip(loaded, entries, strict=True)))
 
 
-def copy_encoder(root: Path, folder: str, spec: str, models_dir: Path | None) -> str | None:
-    """The spec of the copy, its path relative to ``root``; None where there is nothing to copy."""
+def copy_encoder(root: Path, name: str, spec: str, models_dir: Path | None) -> str | None:
+    """The spec of the copy in ``encoders/<name>-<digest of its files>``, relative to ``root``; None where there is
+    nothing to copy. Files that lie in ``root/encoders`` already stay where they are.
+
+    Files of another content never go where a finished model has its own: that stays whole until the next is sealed.
+    """
     from fashion_assets.networks.weights import local_path
 
-    kind, _, name = spec.partition(":")
-    prefix = f"{kind}:"
-    if spec.startswith("local:cbow:"):
-        prefix, name = "local:cbow:", spec.removeprefix("local:cbow:")
-    elif kind not in _PATH_KINDS:
+    prefix, text, output = _parts_of(spec)
+    if prefix != "local:cbow:" and prefix[:-1] not in _PATH_KINDS:
         return None
-    text, mark, output = name.partition("#") if kind == "onnx" else (name, "", "")
     path = local_path(text, models_dir)
     if path is None:
         return None
-    files = _files_of(path, kind)
+    inside = Path(root).absolute() / ENCODERS
+    if path.absolute().is_relative_to(inside):
+        return f"{prefix}{ENCODERS}/{path.absolute().relative_to(inside).as_posix()}{output}"
+    files = _files_of(path, prefix[:-1])
     if sum(file.stat().st_size for file in files.values()) > MAX_COPIED_BYTES:
         return None
+    folder = f"{ENCODERS}/{name}-{_digest(files)}"
     for relative, file in files.items():
         _copy_file(file, Path(root) / folder / relative)
-    return f"{prefix}{folder}/{path.name}{mark}{output}"
+    return f"{prefix}{folder}/{path.name}{output}"
+
+
+def encoder_folders(entries: Sequence[EncoderEntry]) -> set[str]:
+    """The folders below ``encoders`` that hold the files of ``entries``."""
+    return {_parts_of(entry.spec)[1].split("/")[1] for entry in entries if entry.inside}
+
+
+def _parts_of(spec: str) -> tuple[str, str, str]:
+    """``spec`` as (kind with its colon, path or name, the output of an ONNX network with its #)."""
+    if spec.startswith("local:cbow:"):
+        return "local:cbow:", spec.removeprefix("local:cbow:"), ""
+    kind, _, name = spec.partition(":")
+    text, mark, output = name.partition("#") if kind == "onnx" else (name, "", "")
+    return f"{kind}:", text, f"{mark}{output}"
+
+
+def _digest(files: Mapping[str, Path]) -> str:
+    """12 hex digits that stand for names and contents."""
+    lines = sorted(f"{relative}\0{file_digest(file)}" for relative, file in files.items())
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
 
 def _files_of(path: Path, kind: str) -> dict[str, Path]:
@@ -161,19 +204,16 @@ def _copy_file(source: Path, target: Path) -> None:
 
 def _below(root: Path, spec: str) -> str:
     """The spec with its relative path put below ``root``."""
-    if spec.startswith("local:cbow:"):
-        return f"local:cbow:{Path(root) / spec.removeprefix('local:cbow:')}"
-    kind, _, name = spec.partition(":")
-    return f"{kind}:{Path(root) / name}"
+    prefix, text, output = _parts_of(spec)
+    return f"{prefix}{Path(root) / text}{output}"
 
 
 def _absolute(spec: str, models_dir: Path | None) -> str:
     """A spec whose path holds from any working folder."""
     from fashion_assets.networks.weights import local_path
 
-    kind, _, name = spec.partition(":")
-    if kind not in _PATH_KINDS:
+    prefix, text, output = _parts_of(spec)
+    if prefix[:-1] not in _PATH_KINDS:
         return spec
-    text, mark, output = name.partition("#")
     path = local_path(text, models_dir)
-    return spec if path is None else f"{kind}:{path.absolute()}{mark}{output}"
+    return spec if path is None else f"{prefix}{path.absolute()}{output}"

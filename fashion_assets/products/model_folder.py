@@ -5,7 +5,9 @@
     split.csv          id, family, split: which products were trained on
     refused.csv        cards that were refused in training, with the reason
     metrics.json       figures on the test part, by attribute and all at once
+    test_predictions.csv  what the heads said of the test products before they learned from them
     encoders/          weights of the encoders that come from files: word vectors, ONNX networks, saved folders
+    reduction/         principal components of the vectors, where that was asked for
     texts.parquet      cleaned texts and labels of the products: the projection learns its words from them
     heads/<attribute>/ one head with its n-grams, and training.json: what was tried and measured
     joint/             the decoder over all attributes, where there is one
@@ -18,12 +20,19 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from fashion_assets.products.model_encoders import EncoderEntry, ModelEncoders, load_entries
+from fashion_assets.products.model_encoders import (
+    ENCODERS,
+    EncoderEntry,
+    ModelEncoders,
+    encoder_folders,
+    load_entries,
+)
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.files import file_digest, write_text_atomic
 
@@ -31,8 +40,8 @@ FORMAT = "fashion-assets product model"
 # Raised when an older program could not read the folder, or this one not an older folder.
 FORMAT_NUMBER = 1
 MANIFEST, CARD, REFUSED, METRICS = "model.json", "card.md", "refused.csv", "metrics.json"
-TEXTS = "texts.parquet"
-HEADS, JOINT, ENCODERS, CACHE, RECORD = "heads", "joint", "encoders", "cache", "training.json"
+TEXTS, TEST_PREDICTIONS = "texts.parquet", "test_predictions.csv"
+HEADS, JOINT, REDUCTION, CACHE, RECORD = "heads", "joint", "reduction", "cache", "training.json"
 # Below the folder, but no part of the model.
 _NOT_MODEL = frozenset({MANIFEST, CACHE, "finetuning", "report.html", "export"})
 
@@ -72,20 +81,27 @@ def seal(
 ) -> Manifest:
     """Write ``model.json`` over what lies in ``root``: from then on the folder counts as a model.
 
-    Heads of other attributes than ``attributes``, left by an earlier training, are no part of it.
+    Heads and encoders that an earlier training left are no part of it; such encoders are deleted once the new
+    ``model.json`` stands, which does not name them.
     """
     root = Path(root)
-    wanted = {head_folder(root, name).name for name in attributes}
+    wanted = {
+        HEADS: {head_folder(root, name).name for name in attributes},
+        ENCODERS: encoder_folders(encoders),
+    }
     files = {
         name: file_digest(path)
         for name, path in _model_files(root).items()
-        if not name.startswith(f"{HEADS}/") or name.split("/")[1] in wanted
+        if (parts := name.split("/"))[0] not in wanted or parts[1] in wanted[parts[0]]
     }
     manifest = Manifest(
         tuple(attributes), tuple(encoders), vectors_model_id, files, made, seed, n_products, about or {}
     )
     content = {"format": FORMAT, "format_number": FORMAT_NUMBER, **asdict(manifest)}
     write_text_atomic(root / MANIFEST, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
+    for folder in (root / ENCODERS).glob("*"):
+        if folder.name not in wanted[ENCODERS]:
+            shutil.rmtree(folder)
     return manifest
 
 

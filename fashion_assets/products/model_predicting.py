@@ -16,10 +16,10 @@ from fashion_assets.products.heads import AttributeHead
 from fashion_assets.products.intake import take_in_products
 from fashion_assets.products.joint_decisions import load_joint
 from fashion_assets.products.model_folder import TEXTS, ModelFolder, head_folder
-from fashion_assets.products.predict import predict_products, wide_predictions
-from fashion_assets.products.prediction_files import DECIDED
+from fashion_assets.products.predict import DECIDED, predict_products, wide_predictions
 from fashion_assets.products.projecting import Projection, project_products
 from fashion_assets.products.projection import ProjectionConfig
+from fashion_assets.products.reduction import reduced
 from fashion_assets.storage.errors import UserError
 
 Progress = Callable[[str, int, int], None]
@@ -68,6 +68,7 @@ def take_in(
         cache=EmbeddingCache(cache or model.cache),
         progress=progress,
     ).vectors
+    vectors = reduced(model.root, vectors)
     model.require_vectors(vectors.model_id)
     features = product_features(intake.products, vectors)
     return TakenIn(intake.products, intake.quarantined, features, tuple(intake.sentences()))

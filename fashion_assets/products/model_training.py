@@ -21,31 +21,41 @@ from fashion_assets.products.embedding import embed_products
 from fashion_assets.products.features import ProductFeatures, product_features
 from fashion_assets.products.head_record import HeadRecord, metrics_of, rows_of
 from fashion_assets.products.heads import HEADS_VERSION, HeadConfig
-from fashion_assets.products.intake import take_in_products
 from fashion_assets.products.joint_decisions import HeldOut, fit_joint, save_held_out
 from fashion_assets.products.joint_figures import JointFigures, joint_figures
 from fashion_assets.products.labels import label_text
-from fashion_assets.products.model_encoders import EncoderEntry, ModelEncoders, adopt_encoder
+from fashion_assets.products.model_encoders import (
+    ENCODERS,
+    EncoderEntry,
+    ModelEncoders,
+    adopt_encoder,
+    encoder_places,
+)
 from fashion_assets.products.model_folder import (
     CACHE,
     CARD,
-    ENCODERS,
     MANIFEST,
     METRICS,
     RECORD,
     REFUSED,
+    TEST_PREDICTIONS,
     TEXTS,
     head_folder,
     seal,
 )
-from fashion_assets.products.splits import split_table, write_split
+from fashion_assets.products.predict import judged_predictions
+from fashion_assets.products.reduction import reduce_vectors
+from fashion_assets.products.splits import write_split
 from fashion_assets.products.training import TrainedHead, train_attribute
+from fashion_assets.products.training_products import training_products
 from fashion_assets.storage.csv_text import csv_text
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.files import write_parquet_atomic, write_text_atomic
 
 #: Called with (what is being done, finished, all); all is 0 where nobody can know.
 Progress = Callable[[str, int, int], None]
+#: The trials of searches for options, by what was searched on.
+SEARCHES = "searches.journal"
 #: Stands for word vectors that are learned on the products' own texts.
 OWN_WORDS = "local:cbow"
 
@@ -60,6 +70,8 @@ class TrainingPlan:
     #: Averaged word vectors of shop names and keys of characteristics; None: the own words, where cards have either and
     #: the texts are read by them too.
     word_encoder: str | None = None
+    #: Principal components that the vectors of each encoder are reduced to; 0: the vectors as they are.
+    components: int = 0
     heads: HeadConfig = field(default_factory=HeadConfig)
     seed: int = 7
     encoding: str | None = None
@@ -93,22 +105,14 @@ def train_model(
     nothing can be trained.
     """
     root, clock = Path(root), _Clock()
-    intake = take_in_products(
-        source,
-        plan.labels,
-        encoding=plan.encoding,
-        progress=progress,
+    taken = training_products(
+        source, root, plan.labels, encoding=plan.encoding, seed=plan.seed, progress=progress
     )
-    clock.lap("cards and pictures")
-    products, notes = intake.products, list(intake.sentences())
-    attributes = [name.removeprefix("label_") for name in label_columns_of(products)]
-    if products.empty or not attributes:
-        raise UserError(
-            f"{source} has {'no usable product' if products.empty else 'no label column'}: {'; '.join(notes)}"
-        )
+    clock.lap("cards, pictures and split")
+    products, split, attributes, notes = taken.products, taken.split, taken.attributes, list(taken.notes)
     # From here on the folder is no model until it is sealed again.
     (root / MANIFEST).unlink(missing_ok=True)
-    write_text_atomic(root / REFUSED, csv_text(intake.quarantined))
+    write_text_atomic(root / REFUSED, csv_text(taken.intake.quarantined))
     progress("learning words, loading encoders", 0, 0)
     encoders = model_encoders(root, plan, products, models_dir=models_dir, **encoder_options)
     vectors = embed_products(
@@ -120,12 +124,11 @@ def train_model(
         cache=EmbeddingCache(root / CACHE),
         progress=progress,
     ).vectors
-    clock.lap("vectors")
-    features = product_features(products, vectors)
-    progress("splitting by product family", 0, 0)
-    split = split_table(products, seed=plan.seed)
     write_products(root, products, split)
-    clock.lap("split")
+    train = (split["split"] == "train").to_numpy()
+    vectors = reduce_vectors(root, vectors, train, plan.components, seed=plan.seed)
+    features = product_features(products, vectors)
+    clock.lap("vectors")
     records: dict[str, HeadRecord] = {}
     reused = []
     for number, name in enumerate(attributes):
@@ -173,16 +176,13 @@ def model_encoders(
         learned = f"{OWN_WORDS}:{path}"
         text_spec = learned if text_spec == OWN_WORDS else text_spec
         words_spec = learned if words_spec == OWN_WORDS else words_spec
-    wanted = [("text", "text", text_spec)]
-    wanted += [(f"image{number}", "image", one) for number, one in enumerate(plan.image_encoders)]
-    wanted += [("words", "words", words_spec)] if words_spec is not None else []
-    folders: dict[str, str] = {}
-    adopted = []
-    for name, purpose, spec in wanted:
-        # What the text encoder is already is not copied a second time.
-        folder = folders.setdefault(spec, f"{ENCODERS}/{'own_words' if spec.startswith(OWN_WORDS) else name}")
-        adopted.append(adopt_encoder(root, folder, purpose, spec, models_dir=models_dir, **options))
-    return ModelEncoders.of(adopted)
+    places = encoder_places(text_spec, plan.image_encoders, words_spec)
+    return ModelEncoders.of(
+        [
+            adopt_encoder(root, name, purpose, spec, models_dir=models_dir, **options)
+            for purpose, spec, name in places
+        ]
+    )
 
 
 def _has_fields(products: pd.DataFrame) -> bool:
@@ -224,7 +224,9 @@ def train_or_reuse(
     except UserError:
         pass
     began = time.monotonic()
-    trained = train_attribute(attribute, products, features, split, config=config)
+    # Trials of the search are kept as they end, outside of what is sealed.
+    journal = Path(root) / CACHE / SEARCHES
+    trained = train_attribute(attribute, products, features, split, config=config, journal=journal)
     (root / MANIFEST).unlink(missing_ok=True)
     # Killed from here to the new record, the new head must not pass for the one that the old record tells of.
     (folder / RECORD).unlink(missing_ok=True)
@@ -242,6 +244,7 @@ def record_of(trained: TrainedHead, digest: str, seconds: float) -> HeadRecord:
         attribute=head.attribute,
         input_digest=digest,
         kind=trained.kind,
+        embedding_transform=head.embedding_transform,
         classes=[str(name) for name in head.classes_],
         note=head.note_,
         seconds=round(seconds, 3),
@@ -278,8 +281,15 @@ def input_digest(
 def join_heads(
     root: Path, attributes: Sequence[str], products: pd.DataFrame, split: pd.DataFrame, *, seed: int = 7
 ) -> JointFigures:
-    """Fit the joint decoder over the heads in ``root``; the figures of the test products with and without it."""
+    """Fit the joint decoder over the heads in ``root``; the figures of the test products with and without it.
+
+    What was said of them goes into ``test_predictions.csv``, as ``products evaluate`` reads it.
+    """
+    # The decoder is written anew: until the folder is sealed it is no model.
+    (root / MANIFEST).unlink(missing_ok=True)
     alone, together = fit_joint(root, attributes, products, split["split"].to_numpy(dtype=object))
+    said = csv_text(judged_predictions(alone, together), float_format="%.6f")
+    write_text_atomic(root / TEST_PREDICTIONS, said)
     families = dict(zip(split["id"], split["family"], strict=True))
     return joint_figures(alone, together, families, seed=seed)
 
@@ -298,11 +308,13 @@ def finish_model(
 
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     figures = {
-        "attributes": {name: {"kind": one.kind, **one.metrics} for name, one in records.items()},
+        "attributes": {name: {"kind": one.shown_kind, **one.metrics} for name, one in records.items()},
         "all_attributes_right": joint.as_json(),
     }
     write_text_atomic(root / METRICS, json.dumps(figures, ensure_ascii=False, indent=2) + "\n")
-    write_text_atomic(root / CARD, card_text(list(records.values()), entries, n_products, joint, made))
+    write_text_atomic(
+        root / CARD, card_text(list(records.values()), entries, vectors_model_id, n_products, joint, made)
+    )
     seal(
         root,
         attributes=list(records),

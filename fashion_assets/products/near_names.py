@@ -14,8 +14,8 @@ MIN_LETTERS_FOR_TYPO = 14
 MAX_LETTERS_FOR_TYPO = 400
 
 # Names of this many words or more are one family if they share at least this part of all their words (Jaccard): five
-# words of six, six of eight. With .7, or with four words, brands begin to run together: on the real products the
-# largest family then has 622 and 375 of 13,375, with these 223; 96 % of the pairs found are of one article type.
+# words of six, six of eight. With .7, or with four words, brands begin to run together: benchmarks/product_families.py
+# prints what the largest family then is, and how many of the pairs found are of one article type.
 MIN_WORDS = 5
 MIN_SHARED = 0.75
 

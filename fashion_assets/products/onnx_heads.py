@@ -1,13 +1,14 @@
 """What heads of products compute, as nodes of an ONNX graph: the same steps as ``heads``, in float32.
 
-Belongs here: space, kernel machine, classifiers over rows, calibration and decision. Does not: the file and its
-check (``export.py``).
+Belongs here: space, kernel machine, classifiers over rows, calibration and decision. Does not: deciding attributes
+together (``onnx_joint.py``), the file and its check (``export.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,13 @@ import numpy.typing as npt
 from fashion_assets.encoders.rows import ZERO_NORM
 from fashion_assets.products.calibration import SMALLEST_PROBABILITY
 from fashion_assets.products.heads.head import AttributeHead
-from fashion_assets.products.heads.kernel import SHARPNESS, KernelMachine
+from fashion_assets.products.heads.kernel import POWER, SHARPNESS, KernelMachine
 from fashion_assets.products.heads.ngrams import Analyzer
 from fashion_assets.products.heads.rows import SPARSE_KINDS, RowClassifier
 from fashion_assets.products.heads.sides import SideTemperatures
 from fashion_assets.products.heads.similarity import BOTH_SHARE, IMAGE_SHARE, TEXT_SHARE, VECTOR_SHARE
 from fashion_assets.products.heads.space import FeatureSpace, Signals
+from fashion_assets.products.heads.transform import SHORTEST, EmbeddingTransform
 from fashion_assets.products.onnx_graph import GraphBuilder, Terms
 from fashion_assets.products.onnx_trees import boosted_trees
 from fashion_assets.storage.errors import UserError
@@ -30,6 +32,17 @@ Array = npt.NDArray[Any]
 
 #: The input whose length says how many products there are: a file of words alone has nothing else that would.
 PRODUCTS = "products"
+
+
+@dataclass(frozen=True)
+class HeadNodes:
+    """Names of what a head says: calibrated ``probabilities`` (n, k), the same ``moved`` towards rare classes, and the
+    column ``decided`` for (n,) int64.
+    """
+
+    probabilities: str
+    moved: str
+    decided: str
 
 
 @dataclass(frozen=True)
@@ -52,8 +65,8 @@ def head_nodes(
     machine: KernelMachine | RowClassifier | None,
     blocks: Mapping[str, str],
     terms: Mapping[Analyzer, Terms],
-) -> tuple[str, str]:
-    """(calibrated probabilities (n, k), column that is decided for (n,) int64) of ``head``.
+) -> HeadNodes:
+    """What ``head`` says.
 
     ``machine`` is the head's own or one that gives the same (``onnx_support``), ``blocks`` are the inputs by block of
     vectors, ``terms`` the sparse inputs by kind of n-gram.
@@ -61,7 +74,7 @@ def head_nodes(
     if head.space_ is None or machine is None:
         shape = graph.op("Concat", graph.count(PRODUCTS), graph.constant([1], np.int64), axis=0)
         certain = graph.op("Expand", graph.constant([[1.0]]), shape)
-        return certain, graph.op("ArgMax", certain, axis=1, keepdims=0)
+        return HeadNodes(certain, certain, graph.op("ArgMax", certain, axis=1, keepdims=0))
     signals = signal_nodes(graph, head.space_, blocks, terms)
     if isinstance(machine, KernelMachine):
         raw = _kernel(graph, machine, signals)
@@ -70,19 +83,21 @@ def head_nodes(
     # float32 holds 1e-12; below it nothing is told apart, as in ``Temperature.apply``.
     logits = graph.op("Log", graph.op("Max", raw, graph.constant(SMALLEST_PROBABILITY)))
     calibrated = graph.op("Softmax", _sharpened(graph, head.temperatures_, signals, logits), axis=1)
-    decided = calibrated
+    moved = calibrated
     if head.adjustment_ is not None:
         lift = -head.adjustment_.strength * np.log(head.adjustment_.prior)
-        decided = graph.scaled(calibrated, np.exp(lift - lift.max()))
-    return calibrated, graph.op("ArgMax", decided, axis=1, keepdims=0)
+        lifted = graph.scaled(calibrated, np.exp(lift - lift.max()))
+        total = graph.op("ReduceSum", lifted, graph.constant([1], np.int64), keepdims=1)
+        moved = graph.op("Div", lifted, total)
+    return HeadNodes(calibrated, moved, graph.op("ArgMax", moved, axis=1, keepdims=0))
 
 
 def _sharpened(
     graph: GraphBuilder, temperatures: SideTemperatures, signals: GraphSignals, logits: str
 ) -> str:
     """``logits`` over the temperature of what each product shows (``SideTemperatures``)."""
-    nothing = graph.constant([[0.0]])
-    image, text = signals.has_image or nothing, signals.has_text or nothing
+    image = signals.has_image or graph.constant([[0.0]])
+    text = signals.has_text or graph.constant([[0.0]])
     inverse = graph.constant([[1 / temperatures.both.value]])
     for this, other, found in ((image, text, temperatures.image), (text, image, temperatures.text)):
         only = graph.op("Greater", graph.op("Sub", this, other), graph.constant(0.0))
@@ -98,13 +113,15 @@ def signal_nodes(
     for name, block in space.blocks_.items():
         shown = graph.any_in_row(blocks[name])
         centred = graph.op("Sub", blocks[name], graph.constant(block["mean"]))
-        scaled = graph.unit_rows(graph.op("Div", centred, graph.constant(block["scale"])), ZERO_NORM)
+        columns, axes = block["widths"].T.tolist()
+        scaled = _unit_parts(graph, graph.op("Div", centred, graph.constant(block["scale"])), columns)
         turned = graph.op(
             "MatMul",
             graph.op("Sub", scaled, graph.constant(block["centre"])),
             graph.constant(block["axes"].T),
         )
-        dense[name] = graph.op("Mul", graph.unit_rows(turned, ZERO_NORM), shown)
+        turned = graph.unit_rows(_unit_parts(graph, turned, axes), ZERO_NORM)
+        dense[name] = graph.op("Mul", turned, shown)
         there[name] = graph.any_in_row(dense[name])
     vocabulary = _vocabulary(space)
     # A column of ones: the sum over a row's entries is their number.
@@ -121,6 +138,17 @@ def signal_nodes(
     others = [shown for name, shown in there.items() if name != "image"]
     has_text = graph.op("Max", *words, *others) if words or others else ""
     return GraphSignals(dense, there, dict(terms), has_text)
+
+
+def _unit_parts(graph: GraphBuilder, rows: str, widths: Sequence[int]) -> str:
+    """``heads.space.unit_parts``."""
+    if len(widths) == 1:
+        return graph.unit_rows(rows, ZERO_NORM)
+    bounds, parts = np.cumsum([0, *widths]).tolist(), []
+    for first, last in pairwise(bounds):
+        span = [graph.constant([at], np.int64) for at in (first, last, 1)]
+        parts.append(graph.unit_rows(graph.op("Slice", rows, *span), ZERO_NORM))
+    return graph.op("Concat", *parts, axis=1)
 
 
 def _vocabulary(space: FeatureSpace) -> dict[Analyzer, int]:
@@ -161,7 +189,9 @@ def _kernel(graph: GraphBuilder, machine: KernelMachine, signals: GraphSignals) 
                 only = graph.op("Greater", graph.op("Sub", this, other), graph.constant(0.0))
                 scores = graph.op("Where", only, alone, scores)
     sharpened = graph.scaled(graph.op("Add", scores, graph.constant(machine.mean)), SHARPNESS)
-    return graph.op("Softmax", sharpened, axis=1)
+    positive = graph.op("Pow", graph.op("Softplus", sharpened), graph.constant(POWER))
+    total = graph.op("ReduceSum", positive, graph.constant([1], np.int64), keepdims=1)
+    return graph.op("Div", positive, total)
 
 
 def _text(graph: GraphBuilder, support: Signals, signals: GraphSignals) -> str:
@@ -194,15 +224,27 @@ def _rows(graph: GraphBuilder, machine: RowClassifier, space: FeatureSpace, sign
     dense = [graph.scaled(signals.dense[name], np.sqrt(width)) for name, width in widths.items()]
     vocabulary = _vocabulary(space)
     if machine.kind in SPARSE_KINDS:
-        return _linear(graph, machine, signals, dense, widths, vocabulary)
+        return _linear(graph, machine, signals, dense, vocabulary)
     if machine.fold is not None and machine.columns is not None:
         whole = np.zeros((sum(vocabulary.values()), machine.fold.shape[1]), np.float32)
         whole[machine.columns] = machine.fold
         dense.append(_ngrams_times(graph, signals, vocabulary, whole))
     if not dense:
         raise UserError("a head without vectors and n-grams cannot be exported; train it anew")
-    rows = dense[0] if len(dense) == 1 else graph.op("Concat", *dense, axis=1)
+    rows = _mapped(graph, machine.transform, dense)
     return CLASSIFIER_NODES[machine.kind](graph, machine.classifier, rows)
+
+
+def _mapped(graph: GraphBuilder, transform: EmbeddingTransform | None, numbers: Sequence[str]) -> str:
+    """(n, d) ``numbers`` side by side, as ``transform`` maps them."""
+    rows = numbers[0] if len(numbers) == 1 else graph.op("Concat", *numbers, axis=1)
+    if transform is None:
+        return rows
+    out = graph.op("MatMul", rows, graph.constant(transform.components.T))
+    out = graph.op("Add", out, graph.constant(transform.bias))
+    if transform.unit:
+        out = graph.unit_rows(out, SHORTEST)
+    return graph.op("Mul", graph.scaled(out, transform.scale), graph.any_in_row(rows))
 
 
 def _linear(
@@ -210,16 +252,15 @@ def _linear(
     machine: RowClassifier,
     signals: GraphSignals,
     dense: list[str],
-    widths: Mapping[str, int],
     vocabulary: Mapping[Analyzer, int],
 ) -> str:
     """The logistic regression, which takes n-grams as they are."""
     classifier: Any = machine.classifier
-    weight = np.sqrt(sum(widths.values())) or 1.0
-    split = sum(widths.values())
+    split = classifier.coef_.shape[1] - sum(vocabulary.values())
+    weight = np.sqrt(split) or 1.0
     parts = [graph.constant(classifier.intercept_)]
     if dense:
-        rows = dense[0] if len(dense) == 1 else graph.op("Concat", *dense, axis=1)
+        rows = _mapped(graph, machine.transform, dense)
         parts.append(graph.op("MatMul", rows, graph.constant(classifier.coef_[:, :split].T)))
     parts.append(_ngrams_times(graph, signals, vocabulary, classifier.coef_[:, split:].T * weight))
     return graph.op("Softmax", graph.total(parts), axis=1)

@@ -18,16 +18,16 @@ from fashion_assets.media.hashing import (
     thumbprint_vectors,
 )
 
-#: A picture beside this many different names is a placeholder. On the real products no file stands beside more
-#: than 2 names, and no group of ``SAME_PICTURE`` beside more than 4.
+#: A picture beside this many different names is a placeholder: more than twice as many as any picture of the real
+#: products has beside it (``benchmarks/product_families.py``).
 PLACEHOLDER_NAMES = 10
 
 #: Cosine of thumbprints from which two files are copies of one picture (their hashes may differ as ever).
 SAME_PICTURE = 0.995
 
 #: Near-identity is not transitive: plain dark wallets chain from one to the next. A group of more than this share
-#: of the products (and more than the least) is taken apart at stricter cosines. On the real products the largest
-#: has 53 of 13,375.
+#: of the products (and more than the least) is taken apart at stricter cosines; none of the real products is so large
+#: (``benchmarks/product_families.py``).
 MAX_GROUP_SHARE = 0.02
 LEAST_MAX_GROUP = 50
 STRICTER_COSINES = (0.99, SAME_PICTURE)

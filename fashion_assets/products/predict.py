@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,9 @@ from fashion_assets.products.features import ProductFeatures
 from fashion_assets.products.heads import AttributeHead, JointDecoder
 from fashion_assets.products.heads.together import decide_together
 from fashion_assets.products.schemas import PRODUCT_PREDICTIONS
+
+#: Column of a predictions file: "together" where the joint decoder chose the labels, else "alone".
+DECIDED = "decided"
 
 
 def inputs_of(features: ProductFeatures) -> npt.NDArray[np.object_]:
@@ -55,3 +58,20 @@ def wide_predictions(predictions: pd.DataFrame) -> pd.DataFrame:
         wide[f"{attribute}_abstained"] = rows["abstained"].to_numpy()
     wide["inputs"] = first["inputs"].reindex(ids).to_numpy()
     return pd.DataFrame(wide)
+
+
+def judged_predictions(
+    alone: Mapping[str, pd.DataFrame], together: Mapping[str, pd.DataFrame] | None
+) -> pd.DataFrame:
+    """``wide_predictions`` without ``inputs`` of the test products, as ``fit_joint`` found them, and ``decided``.
+
+    What heads say that had not seen these products; the finished heads have learned from them. Blank where a product
+    has no label of an attribute.
+    """
+    tables = alone if together is None else together
+    rows = [
+        table.rename(columns={"predicted": "label"}).assign(attribute=name, inputs="")
+        for name, table in tables.items()
+    ]
+    wide = wide_predictions(pd.concat(rows, ignore_index=True)).drop(columns="inputs")
+    return wide.assign(**{DECIDED: "alone" if together is None else "together"})

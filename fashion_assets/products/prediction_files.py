@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from fashion_assets.products.card_columns import FIELD_ALIASES, MISSING_LABELS
 from fashion_assets.products.card_files import read_card_file
 from fashion_assets.products.evaluation import (
+    FIGURES,
     AttributeMetrics,
     Estimate,
     all_attributes_right,
@@ -20,20 +22,22 @@ from fashion_assets.products.evaluation import (
 )
 from fashion_assets.products.families import product_families
 from fashion_assets.products.labels import label_text
+from fashion_assets.products.predict import DECIDED
 from fashion_assets.products.reliability import expected_calibration_error, reliability
-from fashion_assets.products.schemas import LABEL_PREFIX
+from fashion_assets.products.schemas import LABEL_PREFIX, PRODUCT_EVALUATION
 from fashion_assets.storage.csv_text import with_formula
 from fashion_assets.storage.errors import UserError
 
 CONFIDENCE, ABSTAINED = "_confidence", "_abstained"
-#: Column of a predictions file: "together" where the joint decoder chose the labels, else "alone".
-DECIDED = "decided"
 _DECIDED = {
     "together": "the labels are those of the joint decoder; products predict --alone gives each head's own",
     "alone": "the labels are each head's own, without a joint decoder",
 }
 # How many ids or labels a sentence names; the counts hold all of them.
 NAMED = 5
+#: The row of all labels at once in ``FileEvaluation.arrow``.
+ALL_LABELS = "(all)"
+_ENDS = {"": "value", "_low": "low", "_high": "high"}
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,16 @@ class FileEvaluation:
     def means(self) -> dict[str, float]:
         """Plain means over the labels of the four figures."""
         table = self.table()
-        names = ("accuracy", "macro_f1", "macro_f1_frequent", "weighted_f1")
-        return {name: float(table[name].mean()) for name in names}
+        return {name: float(table[name].mean()) for name in FIGURES}
+
+    def arrow(self) -> pa.Table:
+        """``PRODUCT_EVALUATION``: a row per label, then one of all labels at once."""
+        rows = self.table().rename(columns={"n_items": "n_test", "coverage": "answered"})
+        share = {f"accuracy{end}": getattr(self.all_right, name) for end, name in _ENDS.items()}
+        together = pd.DataFrame([{"attribute": ALL_LABELS, "n_test": self.n_all_right, **share}])
+        frame = pd.concat([rows, together], ignore_index=True).reindex(columns=PRODUCT_EVALUATION.names)
+        counts = dict.fromkeys(("n_test", "n_classes", "n_frequent"), "Int64")
+        return pa.Table.from_pandas(frame.astype(counts), schema=PRODUCT_EVALUATION, preserve_index=False)
 
 
 @dataclass(frozen=True)
@@ -79,21 +91,26 @@ class _Side:
 
 
 def evaluate_files(
-    predictions: Path, truth: Path, *, labels: Sequence[str] | None = None, seed: int = 7
+    predictions: Path, truth: Path | pd.DataFrame, *, labels: Sequence[str] | None = None, seed: int = 7
 ) -> FileEvaluation:
     """Figures of a predictions file (id, ``<label>``, ``<label>_confidence``) against a file with the true labels.
 
-    Both are CSV (.gz too) or Parquet; ``labels`` are by default those of the predictions that the truth has too.
-    Judged are the products in both files. Families for the intervals come from a column ``family`` of the truth, else
-    from its names; without either, products are drawn one by one. Raises UserError if a file cannot be read, no label
-    is common, or no product is.
+    Both are CSV (.gz too) or Parquet; the truth may also be a frame with a column id. ``labels`` are by default those
+    of the predictions that the truth has too. Judged are the products in both files. Families for the intervals come
+    from a column ``family`` of the truth, else from its names; without either, products are drawn one by one. Raises
+    UserError if a file cannot be read, no label is common, or no product is.
     """
-    given, true = _read(predictions), _read(truth)
+    given = _read(predictions)
+    true = (
+        _Side(Path("the truth"), truth.set_index("id"), [])
+        if isinstance(truth, pd.DataFrame)
+        else _read(truth)
+    )
     names = _common_labels(given, true, labels)
     judged = given.frame.index.intersection(true.frame.index, sort=False)
     if not len(judged):
         raise UserError(
-            f"{predictions} and {truth} have no id in common (first ids: {_some(given.frame.index)}; "
+            f"{predictions} and {true.path} have no id in common (first ids: {_some(given.frame.index)}; "
             f"{_some(true.frame.index)}); give the truth of the products that were predicted"
         )
     notes = [*given.notes, *true.notes, *_missing(given, true)]
@@ -109,9 +126,11 @@ def evaluate_files(
             truth_labels, guessed[name].tolist(), attribute=name, families=families, seed=seed
         )
         rows.append(_coverage(name, truth_labels, guessed, _labelled_without_prediction(given, true, name)))
-        notes += _label_notes(name, truth_labels, given.frame[name])
+        notes += _label_notes(name, truth_labels, guessed[name], given.frame[name])
     if not metrics:
-        raise UserError(f"{truth} has no true label of {', '.join(names)} for any product in {predictions}")
+        raise UserError(
+            f"{true.path} has no true label of {', '.join(names)} for any product in {predictions}"
+        )
     share, counted = all_attributes_right(
         {name: [_true_label(v) for v in known[_column(known, name)]] for name in metrics},
         {name: guessed[name].tolist() for name in metrics},
@@ -281,16 +300,22 @@ def _coverage(
     return row
 
 
-def _label_notes(name: str, truth: list[str | None], predicted: pd.Series) -> list[str]:
-    """Sentences about blank truth, blank predictions and labels of the truth that were never predicted."""
+def _label_notes(
+    name: str, truth: list[str | None], predicted: pd.Series, everywhere: pd.Series
+) -> list[str]:
+    """Sentences about blank truth, blank predictions of judged products, and labels of the truth that are predicted of
+    no product, judged or not.
+    """
     notes = []
     blank = sum(label is None for label in truth)
     if blank:
         notes.append(f"{name}: {blank} judged products have no true label and do not count")
-    empty = sum(label_text(value) is None for value in predicted)
+    empty = sum(
+        label is not None and label_text(value) is None for label, value in zip(truth, predicted, strict=True)
+    )
     if empty:
         notes.append(f"{name}: {empty} predictions are blank and count as wrong")
-    guessed = {label_text(value) for value in predicted}
+    guessed = {label_text(value) for value in everywhere}
     unseen = pd.Series([label for label in truth if label is not None and label not in guessed], dtype=object)
     if len(unseen):
         counts = unseen.value_counts()

@@ -1,17 +1,20 @@
-"""Principal components of product vectors, block by block: fewer numbers, fitted once and stored."""
+"""Principal components of product vectors, encoder by encoder: fewer numbers, fitted once and stored."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from fashion_assets.encoders.rows import unit_rows
-from fashion_assets.products.vectors import BLOCKS, ProductVectors, join_vectors
+from fashion_assets.products.model_folder import MANIFEST, REDUCTION
+from fashion_assets.products.vectors import ProductVectors, join_vectors
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.files import write_bytes_atomic, write_text_atomic
 
@@ -24,7 +27,7 @@ Float32Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class BlockReduction:
-    """``mean`` (d,) and ``axes`` (k, d) of one block, and the share of its variance that they keep."""
+    """``mean`` (d,) and ``axes`` (k, d) of one encoder's vectors, and the share of their variance that they keep."""
 
     mean: Float32Array
     axes: Float32Array
@@ -33,7 +36,9 @@ class BlockReduction:
 
 @dataclass(frozen=True)
 class VectorReduction:
-    """PCA of each block of vectors of ``source_model_id``; a block that is not in ``blocks`` stays as it is."""
+    """PCA of each block of vectors of ``source_model_id``; in a block of several encoders of each encoder's
+    (``image.0``, ``image.1``), so that none outweighs another. What is not in ``blocks`` stays as it is.
+    """
 
     source_model_id: str
     blocks: dict[str, BlockReduction]
@@ -41,19 +46,19 @@ class VectorReduction:
 
     @classmethod
     def fit(cls, vectors: ProductVectors, n_components: int, *, seed: int = 7) -> VectorReduction:
-        """At most ``n_components`` axes a block, learnt from the products that have it (give training products
-        only). A block that is no wider, or that fewer than two products have, stays as it is. Raises UserError for
-        fewer than one component.
+        """At most ``n_components`` axes an encoder, learnt from the products that have its vectors (give training
+        products only). Vectors that are no wider, or that fewer than two products have, stay as they are. Raises
+        UserError for fewer than one component.
         """
         from sklearn.decomposition import PCA
 
         if n_components < 1:
             raise UserError(f"{n_components} principal components were asked for; expected 1 or more")
         blocks: dict[str, BlockReduction] = {}
-        for name, columns in vectors.blocks.items():
-            rows = vectors.matrix[vectors.has(name), columns]
+        for _, name, whole in _encoder_rows(vectors):
+            rows = whole[np.any(whole != 0, axis=1)]
             kept = min(n_components, len(rows) - 1)
-            if kept < 1 or columns.stop - columns.start <= n_components:
+            if kept < 1 or whole.shape[1] <= n_components:
                 continue
             model = PCA(kept, random_state=seed).fit(rows.astype(np.float64))
             blocks[name] = BlockReduction(
@@ -71,22 +76,35 @@ class VectorReduction:
     def transform(self, vectors: ProductVectors) -> ProductVectors:
         """The same products in fewer numbers; rows of a block have length 1 again, missing ones stay zero.
 
-        Raises UserError for vectors of other encoders.
+        Raises UserError for vectors of other encoders, or of another width.
         """
         if vectors.model_id != self.source_model_id:
             raise UserError(
                 f"the reduction was fitted on vectors of {self.source_model_id!r}, these are of "
                 f"{vectors.model_id!r}; encode the products with the first, or fit it anew"
             )
-        parts: dict[str, npt.ArrayLike | None] = {}
-        for name in vectors.blocks:
-            rows = vectors.block(name)
+        found: dict[str, list[Float32Array]] = {}
+        for block_name, name, rows in _encoder_rows(vectors):
+            there = np.any(rows != 0, axis=1)[:, None]
             if name in self.blocks:
                 block = self.blocks[name]
-                rows = unit_rows((rows - block.mean) @ block.axes.T) * vectors.has(name)[:, None]
-            parts[name] = rows
-        joined = join_vectors(vectors.ids, parts)
-        return ProductVectors(joined.ids, joined.matrix, self.model_id, joined.blocks)
+                if rows.shape[1] != len(block.mean):
+                    raise UserError(
+                        f"the reduction was fitted on {len(block.mean)} {name} numbers per product, these vectors have "
+                        f"{rows.shape[1]}; use the encoder that it was fitted with ({self.source_model_id!r})"
+                    )
+                rows = np.asarray((rows - block.mean) @ block.axes.T, dtype=np.float32)
+            found.setdefault(block_name, []).append(unit_rows(rows) * there)
+        joined = join_vectors(
+            vectors.ids,
+            {name: np.hstack(parts) for name, parts in found.items()},
+            parts={
+                name: tuple(part.shape[1] for part in parts)
+                for name, parts in found.items()
+                if len(parts) > 1
+            },
+        )
+        return replace(joined, model_id=self.model_id)
 
     def _weights(self) -> bytes:
         from safetensors.numpy import save
@@ -133,8 +151,7 @@ class VectorReduction:
                     arrays[f"{name}.axes"],
                     float(card["blocks"][name]["explained_variance"]),
                 )
-                for name in BLOCKS
-                if name in card["blocks"]
+                for name in card["blocks"]
             }
             return cls(str(card["source_model_id"]), blocks, int(card["seed"]))
         except FileNotFoundError as error:
@@ -143,3 +160,51 @@ class VectorReduction:
             ) from error
         except (ValueError, KeyError, TypeError, SafetensorError) as error:
             raise UserError(f"the reduction in {folder} is damaged ({error}); train anew") from error
+
+
+def _encoder_rows(vectors: ProductVectors) -> Iterator[tuple[str, str, Float32Array]]:
+    """(block, name in the reduction, (n, d) rows) of each encoder."""
+    for name in vectors.blocks:
+        widths = vectors.widths(name)
+        ends = np.cumsum(widths)[:-1]
+        for number, rows in enumerate(np.split(vectors.block(name), ends, axis=1)):
+            yield name, name if len(widths) == 1 else f"{name}.{number}", rows
+
+
+def reduce_vectors(
+    root: Path, vectors: ProductVectors, train: npt.NDArray[np.bool_], n_components: int, *, seed: int = 7
+) -> ProductVectors:
+    """``vectors`` in at most ``n_components`` numbers an encoder, by axes of the products where ``train`` (n,) is True.
+
+    The reduction goes into the model folder ``root``, for products that come later (``reduced``); with 0 components
+    the vectors stay as they are and one of an earlier training is deleted. Where that changes the folder, it is no
+    model until it is sealed again.
+    """
+    folder = Path(root) / REDUCTION
+    if not n_components:
+        if folder.is_dir():
+            (Path(root) / MANIFEST).unlink(missing_ok=True)
+            shutil.rmtree(folder)
+        return vectors
+    reduction = VectorReduction.fit(vectors.take(train), n_components, seed=seed)
+    found = reduction.transform(vectors)
+    if _stored_id(folder) != reduction.model_id:
+        (Path(root) / MANIFEST).unlink(missing_ok=True)
+        reduction.save(folder)
+    return found
+
+
+def reduced(root: Path, vectors: ProductVectors) -> ProductVectors:
+    """``vectors`` as the model in ``root`` was trained on them: by its reduction, where it has one.
+
+    Raises as ``VectorReduction``.
+    """
+    folder = Path(root) / REDUCTION
+    return VectorReduction.load(folder).transform(vectors) if folder.is_dir() else vectors
+
+
+def _stored_id(folder: Path) -> str | None:
+    try:
+        return VectorReduction.load(folder).model_id
+    except UserError:
+        return None

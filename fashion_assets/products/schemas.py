@@ -5,7 +5,7 @@ functions.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -122,14 +122,33 @@ ATTRIBUTE_FIGURES = pa.schema(
 )
 
 
+PRODUCT_EVALUATION = pa.schema(
+    [
+        ("attribute", pa.string()),  # "(all)": all at once, accuracy is the share with all of them right
+        ("n_test", pa.int64()),
+        ("n_classes", pa.int64()),
+        ("n_frequent", pa.int64()),
+        *(
+            (f"{figure}{end}", pa.float64())
+            for figure in ("accuracy", "macro_f1", "macro_f1_frequent", "weighted_f1")
+            for end in ("", "_low", "_high")
+        ),
+        ("answered", pa.float64()),  # share of the products that the head did not abstain on
+        ("accuracy_answered", pa.float64()),
+        ("calibration_error", pa.float64()),  # expected calibration error of the confidences
+    ]
+)
+
+
 def products_schema(label_columns: Iterable[str]) -> pa.Schema:
     """``PRODUCTS`` followed by one nullable string column per label; names carry the ``label_`` prefix."""
     return pa.schema([*PRODUCTS, *((name, pa.string()) for name in label_columns)])
 
 
-def product_embeddings_schema(dimension: int, blocks: Mapping[str, tuple[int, int]]) -> pa.Schema:
-    """The table of product vectors of ``dimension`` numbers. ``blocks`` (name -> first column, first column
-    after it) stand as JSON in the schema's metadata, key "blocks"; a row of a block has length 1 or is zero.
+def product_embeddings_schema(dimension: int, blocks: Mapping[str, Sequence[int]]) -> pa.Schema:
+    """The table of product vectors of ``dimension`` numbers. ``blocks`` (name -> first column of each of its encoders,
+    then the first column after it) stand as JSON in the schema's metadata, key "blocks"; a row of a block has length 1
+    or is zero.
     """
     return pa.schema(
         [

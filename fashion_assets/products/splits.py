@@ -86,10 +86,14 @@ def write_split(folder: Path, table: pd.DataFrame) -> Path:
     return path
 
 
-def read_split(folder: Path, ids: Sequence[str]) -> npt.NDArray[np.object_]:
-    """The stored split of each of ``ids`` (n,). Raises UserError if there is none, it is damaged, or it does
-    not know one of the ids.
-    """
+def store_first_split(folder: Path, table: pd.DataFrame) -> None:
+    """``write_split``, unless the folder has a split: that may be part of a finished model."""
+    if not (Path(folder) / SPLIT_FILE).is_file():
+        write_split(folder, table)
+
+
+def read_split(folder: Path) -> pd.DataFrame:
+    """The ``PRODUCT_SPLIT`` rows that ``write_split`` wrote. Raises UserError if there are none or they are damaged."""
     path = Path(folder) / SPLIT_FILE
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -97,19 +101,39 @@ def read_split(folder: Path, ids: Sequence[str]) -> npt.NDArray[np.object_]:
         raise UserError(f"{folder} holds no {SPLIT_FILE}; train first, which stores the split") from error
     except (ValueError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is damaged ({error}); delete it to split anew") from error
-    if list(table.columns) != PRODUCT_SPLIT.names or not set(table["split"]) <= set(SPLITS):
+    if (
+        list(table.columns) != PRODUCT_SPLIT.names
+        or not set(table["split"]) <= set(SPLITS)
+        or not table["family"].str.fullmatch(r"\d+").all()
+    ):
         raise UserError(
             f"{path} is no split (columns {', '.join(table.columns)}); expected {', '.join(PRODUCT_SPLIT.names)}, "
-            f"with {', '.join(SPLITS)} in the last. Delete it to split anew"
+            f"with numbers in family and {', '.join(SPLITS)} in the last. Delete it to split anew"
         )
-    known = dict(zip(table["id"].map(with_formula), table["split"], strict=True))
-    unknown = [name for name in ids if name not in known]
-    if unknown:
-        raise UserError(
-            f"{path} does not know {len(unknown):,} of {len(ids):,} products, such as {unknown[0]}: they came "
-            "after it was made. Delete it to split anew, and train anew"
-        )
-    return np.array([known[name] for name in ids], dtype=object)
+    return table.assign(id=table["id"].map(with_formula), family=table["family"].astype(np.int64))
+
+
+def stored_or_new_split(folder: Path, products: pd.DataFrame, *, seed: int = 7) -> tuple[pd.DataFrame, str]:
+    """(``PRODUCT_SPLIT`` rows in the order of ``products``, a sentence where they are not what would be drawn today).
+
+    The split stored in ``folder`` is kept as long as the products are the same and no family of theirs stands on two
+    sides of it: with other labels, or encoders that were tuned on its training part, test products stay unseen.
+    Otherwise ``split_table``. Raises UserError as that and, for a damaged file, as ``read_split``.
+    """
+    drawn = split_table(products, seed=seed)
+    if not (Path(folder) / SPLIT_FILE).is_file():
+        return drawn, ""
+    stored = read_split(folder)
+    parts = dict(zip(stored["id"], stored["split"], strict=True))
+    if set(parts) != set(drawn["id"]):
+        return drawn, ""
+    kept = drawn.assign(split=drawn["id"].map(parts))
+    if kept.equals(drawn) or kept.groupby("family")["split"].nunique().max() > 1:
+        return drawn, ""
+    return kept, (
+        f"the split is that of an earlier training in {folder}; other labels or another seed would draw another: "
+        f"delete {SPLIT_FILE} there to split anew"
+    )
 
 
 def split_arrow(table: pd.DataFrame) -> pa.Table:

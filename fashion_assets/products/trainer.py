@@ -31,7 +31,8 @@ class ProductTrainer:
 
     ``images``: a folder or zip of pictures named after the product ids. ``texts``: a CSV or Parquet file or a data
     frame with an id, title, description …; None if the cards lie beside the pictures. ``labels``: the columns to learn
-    (None: all that look like labels). The default encoders need no download and no GPU.
+    (None: all that look like labels). The default encoders need no download and no GPU. ``components``: principal
+    components that the vectors of each encoder are reduced to; 0: none.
 
     In a notebook::
 
@@ -70,6 +71,7 @@ class ProductTrainer:
         experiment: Path | str = "experiments/products",
         image_encoder: str | None = "local:visual",
         text_encoder: str | None = "local:cbow",
+        components: int = 0,
         heads: HeadConfig | None = None,
         seed: int = 7,
         models_dir: Path | str | None = None,
@@ -80,7 +82,7 @@ class ProductTrainer:
         self.labels = None if labels is None else tuple(labels)
         self.experiment_dir = Path(experiment)
         self.image_encoder, self.text_encoder = image_encoder, text_encoder
-        self.heads, self.seed = heads, seed
+        self.components, self.heads, self.seed = components, heads, seed
         self.models_dir = None if models_dir is None else Path(models_dir)
         self.device, self.show_progress = device, show_progress
         self._intake: tuple[Path, ProductIntake] | None = None
@@ -134,6 +136,7 @@ class ProductTrainer:
             labels=self.labels,
             image_encoders=(self.image_encoder,),
             text_encoder=self.text_encoder,
+            components=self.components,
             heads=self.heads or HeadConfig(seed=self.seed),
             seed=self.seed,
         )
@@ -173,7 +176,7 @@ class ProductTrainer:
         are the tuned ones, so that ``train_heads`` reads their vectors. The split is that of ``train_heads``. Raises
         as ``finetune_products``.
         """
-        from fashion_assets.products.splits import split_table
+        from fashion_assets.products.splits import store_first_split, stored_or_new_split
         from fashion_assets.products.tuning.config import TuningConfig
         from fashion_assets.products.tuning.finetuning import finetune_products
 
@@ -181,7 +184,8 @@ class ProductTrainer:
             n_blocks=n_blocks, adapter_rank=adapters or 0, epochs=epochs, **{"seed": self.seed, **settings}
         )
         products = self.products
-        split = split_table(products, seed=self.seed)
+        split, _ = stored_or_new_split(self.model_dir, products, seed=self.seed)
+        store_first_split(self.model_dir, split)
         with self._bars() as progress:
             tuned = finetune_products(
                 products,
@@ -228,7 +232,7 @@ class ProductTrainer:
         model = ModelFolder.open(self.model_dir)
         records = [HeadRecord.load(head_folder(model.root, name)) for name in model.attributes]
         return pd.DataFrame(
-            [{"attribute": one.attribute, "kind": one.kind, **one.metrics} for one in records]
+            [{"attribute": one.attribute, "kind": one.shown_kind, **one.metrics} for one in records]
         )
 
     def _source(self, images: Path, texts: Path | str | pd.DataFrame | None) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -23,23 +25,31 @@ def train_attribute(
     split: npt.NDArray[np.object_],
     *,
     config: HeadConfig | None = None,
+    journal: Path | None = None,
 ) -> TrainedHead:
     """The head of ``attribute`` (a column ``label_<attribute>`` of ``products``) and what it is worth.
 
     ``features`` (n,) and ``split`` (n,) "train" | "validation" | "test" belong to the rows of ``products``. Work that
-    does not depend on labels is done once per ``features`` object. Raises UserError if there is no such column,
-    nothing is labelled, or lengths differ.
+    does not depend on labels is done once per ``features`` object. With ``journal``, a file that trainings may share, a
+    search of options that was killed goes on where it was. Raises UserError if there is no such column, nothing is
+    labelled, or lengths differ.
     """
     config = config or HeadConfig()
+    first = config.candidates[0]
     head = AttributeHead(
-        attribute, kind=config.kinds[0], abstain_below=config.abstain_below, seed=config.seed
+        attribute,
+        kind=first.kind,
+        embedding_transform=first.embedding_transform,
+        abstain_below=config.abstain_below,
+        seed=config.seed,
     )
     codes = head.set_classes(_labels(attribute, products, features, split))
     if len(head.classes_) == 1:
         head.adopt(features.vectors.model_id, None, None)
     else:
         check_vectors(attribute, features)
-    return HeadRun(head, codes, features, np.asarray(split, dtype=object), config, products).run()
+    parts = np.asarray(split, dtype=object)
+    return HeadRun(head, codes, features, parts, config, products, journal).run()
 
 
 def _labels(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,8 @@ BLOCKS = ("image", "text", "shop", "characteristics")
 
 @dataclass(frozen=True)
 class ProductVectors:
-    """``matrix`` (n, d) float32 of ``ids`` (n,); ``blocks`` says which columns are the image, the text, …
+    """``matrix`` (n, d) float32 of ``ids`` (n,); ``blocks`` says which columns are the image, the text, …, ``parts``
+    of a block from several encoders how wide the vectors of each are.
 
     A row of a block has length 1, or is zero where the product has none. Equal ``model_id`` promise that the
     same product has the same row.
@@ -33,6 +34,7 @@ class ProductVectors:
     matrix: Float32Array
     model_id: str
     blocks: dict[str, slice]
+    parts: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -45,6 +47,11 @@ class ProductVectors:
     def block(self, block: str) -> Float32Array:
         """(n, width) columns of ``block``; width 0 for one that is not there."""
         return self.matrix[:, self.blocks.get(block, slice(0, 0))]
+
+    def widths(self, block: str) -> tuple[int, ...]:
+        """How many columns each encoder of ``block`` has, in order."""
+        columns = self.blocks.get(block, slice(0, 0))
+        return self.parts.get(block, (columns.stop - columns.start,))
 
     def rows(self, ids: Sequence[str]) -> Float32Array:
         """(len(ids), d) vectors in the order of ``ids``; products without a vector get zeros."""
@@ -66,8 +73,11 @@ class ProductVectors:
 
     def to_table(self) -> pa.Table:
         """``product_embeddings_schema(d, blocks)``: the blocks stand in the schema's metadata."""
-        spans = {name: (columns.start, columns.stop) for name, columns in self.blocks.items()}
-        schema = product_embeddings_schema(self.matrix.shape[1], spans)
+        bounds = {
+            name: [columns.start, *(columns.start + np.cumsum(self.widths(name))).tolist()]
+            for name, columns in self.blocks.items()
+        }
+        schema = product_embeddings_schema(self.matrix.shape[1], bounds)
         flat = pa.array(np.ascontiguousarray(self.matrix, dtype=np.float32).reshape(-1))
         columns = [
             pa.array(self.ids, pa.string()),
@@ -92,8 +102,10 @@ class ProductVectors:
         chunk = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
         matrix = chunk.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
         ids = tuple(table.column("item_id").to_pylist())
-        blocks = {name: slice(*span) for name, span in json.loads(metadata[b"blocks"]).items()}
-        return cls(ids, matrix, models[0] if models else "", blocks)
+        bounds = json.loads(metadata[b"blocks"])
+        blocks = {name: slice(found[0], found[-1]) for name, found in bounds.items()}
+        parts = {name: tuple(np.diff(found).tolist()) for name, found in bounds.items() if len(found) > 2}
+        return cls(ids, matrix, models[0] if models else "", blocks, parts)
 
 
 def join_vectors(
@@ -101,18 +113,20 @@ def join_vectors(
     vectors: Mapping[str, npt.ArrayLike | None],
     *,
     model_ids: Mapping[str, str] | None = None,
+    parts: Mapping[str, tuple[int, ...]] | None = None,
 ) -> ProductVectors:
     """The blocks of n products side by side, in the order of ``BLOCKS``; each row of a block has length 1, so
     that no block outweighs another.
 
-    A block is (n, d) with zeros (or NaN) in the rows that have none; one that is None or missing is left
-    out. The joint model id names each block's: ``image=onnx:m@1|text=local:cbow@2``. Raises UserError for an
-    unknown block, or one with another number of rows than ``ids``.
+    A block is (n, d) with zeros (or NaN) in the rows that have none; one that is None or missing is left out. ``parts``
+    of a block from several encoders says how wide the vectors of each are. The joint model id names each block's:
+    ``image=onnx:m@1|text=local:cbow@2``. Raises UserError for an unknown block, or one with another number of rows than
+    ``ids``.
     """
     unknown = sorted({*vectors, *(model_ids or {})} - set(BLOCKS))
     if unknown:
         raise UserError(f"there is no block {unknown[0]!r} of product vectors; expected {', '.join(BLOCKS)}")
-    parts: list[Float32Array] = [np.zeros((len(ids), 0), np.float32)]
+    matrices: list[Float32Array] = [np.zeros((len(ids), 0), np.float32)]
     blocks: dict[str, slice] = {}
     names: list[str] = []
     start = 0
@@ -125,8 +139,8 @@ def join_vectors(
             raise UserError(
                 f"the {name} vectors have shape {rows.shape} for {len(ids)} products; expected one row each"
             )
-        parts.append(unit_rows(np.where(np.isfinite(rows).all(axis=1, keepdims=True), rows, 0.0)))
+        matrices.append(unit_rows(np.where(np.isfinite(rows).all(axis=1, keepdims=True), rows, 0.0)))
         blocks[name] = slice(start, start + rows.shape[1])
         start += rows.shape[1]
         names.append(f"{name}={(model_ids or {}).get(name, '')}")
-    return ProductVectors(tuple(ids), np.hstack(parts), "|".join(names), blocks)
+    return ProductVectors(tuple(ids), np.hstack(matrices), "|".join(names), blocks, dict(parts or {}))

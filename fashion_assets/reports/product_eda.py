@@ -63,18 +63,17 @@ class Refusal:
 
 
 def render_product_eda(
-    products: pd.DataFrame,
+    statistics: ProductStatistics,
     quarantined: pd.DataFrame,
     generated_at: datetime,
     *,
     unnamed_pictures: Sequence[str] = (),
     title: str = "Products",
 ) -> str:
-    """The page as HTML text from ``products_schema`` and ``QUARANTINED_PRODUCTS`` tables.
+    """The page as HTML text from ``product_statistics`` and the ``QUARANTINED_PRODUCTS`` table.
 
     Self-contained, without a script and without a picture of a product; every value is escaped.
     """
-    statistics = product_statistics(products)
     return render_template(
         "product_eda.html.j2",
         policy=CONTENT_SECURITY_POLICY,
@@ -128,7 +127,7 @@ def explore_products(
     """
     taken = take_in_products(source, label_columns, encoding=encoding, progress=progress)
     page = render_product_eda(
-        taken.products,
+        product_statistics(taken.products),
         taken.quarantined,
         generated_at,
         unnamed_pictures=taken.unnamed_pictures,

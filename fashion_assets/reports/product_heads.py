@@ -170,7 +170,7 @@ def _view(number: int, record: HeadRecord, decided: Mapping[str, Any]) -> HeadVi
     return HeadView(
         attribute=record.attribute,
         anchor=f"head-{number}",
-        kind=record.kind,
+        kind=record.shown_kind,
         note=record.note,
         n_test=int(found.get("n_items", 0)),
         n_classes=int(found.get("n_classes", 0)),

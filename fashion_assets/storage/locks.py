@@ -3,6 +3,9 @@
 A file lock is freed by the kernel, also of a process that is killed. In a bucket the lock is an object that only one
 process can make (a conditional PUT) and that its owner renews; one that is not renewed for ``LEASE_SECONDS`` by the
 clock of whoever waits belongs to nobody and is taken over, again by a conditional PUT.
+
+A process that sleeps longer than its lease (a paused machine) does not know that it has lost the lock until it asks.
+So it asks right before it writes what others see: ``Hold.confirm``.
 """
 
 from __future__ import annotations
@@ -32,10 +35,32 @@ LEASE_SECONDS = 60.0
 #: Renewals in that time.
 _RENEWALS = 4
 _LOOK_SECONDS = 1.0
+#: The object's own note of who has it.
+_OWNER = "owner"
+
+
+class Hold:
+    """Whether this process has a lock (its truth value), and how to be sure of it later."""
+
+    def __init__(self, own: bool, lease: _Lease | None = None) -> None:
+        self._own = own
+        self._lease = lease
+
+    def __bool__(self) -> bool:
+        return self._own
+
+    def confirm(self) -> None:
+        """Renew a lease, so that it holds for what is written next; a file lock needs no such thing.
+
+        To be called before what cannot be done by two. Raises TimeoutError where the lock was lost, and OSError where
+        the store does not answer: either way nothing may be written.
+        """
+        if self._lease is not None:
+            self._lease.confirm()
 
 
 @contextmanager
-def locked(path: Place, *, wait: bool = True, lease_seconds: float = LEASE_SECONDS) -> Iterator[bool]:
+def locked(path: Place, *, wait: bool = True, lease_seconds: float = LEASE_SECONDS) -> Iterator[Hold]:
     """Whether this process has the lock at ``path``: always, once the others are done; with ``wait=False`` perhaps not.
 
     Raises TimeoutError at the end where the lease was lost meanwhile (a machine that slept): what was done then may
@@ -50,7 +75,7 @@ def locked(path: Place, *, wait: bool = True, lease_seconds: float = LEASE_SECON
 
 
 @contextmanager
-def _file_lock(path: Path, wait: bool) -> Iterator[bool]:
+def _file_lock(path: Path, wait: bool) -> Iterator[Hold]:
     import fcntl
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,26 +83,23 @@ def _file_lock(path: Path, wait: bool) -> Iterator[bool]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
-            yield False
+            yield Hold(False)
             return
-        yield True
+        yield Hold(True)
 
 
 @contextmanager
-def _leased(path: S3Place, wait: bool, lease_seconds: float) -> Iterator[bool]:
+def _leased(path: S3Place, wait: bool, lease_seconds: float) -> Iterator[Hold]:
     lease = _Lease(path, lease_seconds)
     if not lease.take(wait):
-        yield False
+        yield Hold(False)
         return
     lease.start()
     try:
-        yield True
+        yield Hold(True, lease)
     finally:
         lease.stop()
-    if lease.lost:
-        raise TimeoutError(
-            f"the lock {path} was lost while it was held, because its owner was silent; run again"
-        )
+    lease.require()
 
 
 class _Lease:
@@ -87,18 +109,20 @@ class _Lease:
         self._path = path
         self._seconds = seconds
         self._bucket, self._key, _ = path.fs.split_path(path.path)
-        # Differs at every renewal, so that its ETag does; the owner is for people.
         self._owner = f"{socket.gethostname()} process {os.getpid()} {uuid.uuid4().hex}"
+        # Differs at every renewal, so that its ETag does.
         self._renewals = 0
         self._tag = ""
+        self._lost = False
+        # The thread renews, and whoever is about to write does.
+        self._turn = threading.Lock()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="renew-lease", daemon=True)
-        self.lost = False
 
     def take(self, wait: bool) -> bool:
         seen, since = "", 0.0
         while not self._put(IfNoneMatch="*"):
-            tag = self._current()
+            tag, _ = self._current()
             if tag != seen:
                 seen, since = tag, time.monotonic()
             elif tag and time.monotonic() - since > self._seconds and self._put(IfMatch=f'"{tag}"'):
@@ -115,15 +139,30 @@ class _Lease:
     def stop(self) -> None:
         self._ended.set()
         self._thread.join()
-        if not self.lost:
+        if not self._lost:
             self._path.unlink(missing_ok=True)
+
+    def confirm(self) -> None:
+        with self._turn:
+            if not self._lost:
+                self._lost = not self._put(IfMatch=f'"{self._tag}"')
+        self.require()
+
+    def require(self) -> None:
+        if self._lost:
+            raise TimeoutError(
+                f"the lock {self._path} was lost while it was held, because its owner was silent; run again"
+            )
 
     def _renew(self) -> None:
         while not self._ended.wait(self._seconds / _RENEWALS):
             try:
-                if not self._put(IfMatch=f'"{self._tag}"'):
-                    self.lost = True
+                self.confirm()
+            except TimeoutError as fault:
+                # Of the store, too, some faults are of this class.
+                if self._lost:
                     return
+                logger.warning("the lock %s could not be renewed (%s)", self._path, fault)
             except Exception as fault:
                 logger.warning("the lock %s could not be renewed (%s)", self._path, fault)
 
@@ -133,19 +172,31 @@ class _Lease:
         body = f"{self._owner} {self._renewals}\n".encode()
         try:
             answer = self._path.fs.call_s3(
-                "put_object", Bucket=self._bucket, Key=self._key, Body=body, **condition
+                "put_object",
+                Bucket=self._bucket,
+                Key=self._key,
+                Body=body,
+                Metadata={_OWNER: self._owner},
+                **condition,
             )
         except FileNotFoundError:
             return False  # IfMatch on what was given back meanwhile
         except OSError as fault:
-            if "pre-condition" in str(fault) or "ConditionalRequestConflict" in str(fault):
+            if "pre-condition" not in str(fault) and "ConditionalRequestConflict" not in str(fault):
+                raise
+            # The client sends a request again whose answer was lost: then it is our own first one that stands there.
+            tag, owner = self._current()
+            if owner != self._owner:
                 return False
-            raise
+            self._tag = tag
+            return True
         self._tag = str(answer["ETag"]).strip('"')
         return True
 
-    def _current(self) -> str:
+    def _current(self) -> tuple[str, str]:
+        """(ETag, owner) of the object, empty where there is none; in one answer, so that they belong together."""
         try:
-            return str(self._path.head()["ETag"]).strip('"')
+            said = self._path.head()
         except FileNotFoundError:
-            return ""
+            return "", ""
+        return str(said["ETag"]).strip('"'), str(said.get("Metadata", {}).get(_OWNER, ""))

@@ -26,6 +26,9 @@ def as_arrow(
         return table
     if isinstance(table, pa.RecordBatch):
         return pa.Table.from_batches([table])
+    # Notes on a frame say how it was made (what was reused); rows that are the same are to be the same bytes.
+    table = table.copy(deep=False)
+    table.attrs = {}
     if schema is None:
         return pa.Table.from_pandas(table, preserve_index=False)
     _require_columns(list(table.columns), schema, name)

@@ -1,19 +1,23 @@
 """A month is closed once, its report tells what came later, and an overdue month fails the freshness check."""
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pyarrow as pa
 import pytest
+from dagster._utils.schedules import schedule_execution_time_iterator
 
 from fashion_assets.definitions import build_definitions
 from fashion_assets.defs import checks, closing
 from fashion_assets.defs.checks.closing import latest_closed_month, nothing_came_after_closing
 from fashion_assets.defs.checks.factory import Finding, Look
 from fashion_assets.defs.closing import CloseConfig, closed_month
-from fashion_assets.defs.jobs import MONTHLY_ASSETS
+from fashion_assets.defs.jobs import JOBS, MONTHLY_ASSETS, close_month_job, publication_job
 from fashion_assets.defs.resources import Encoders, LakeReader
 from fashion_assets.defs.run_tags import IN_ORDER
 from fashion_assets.defs.schedules import (
@@ -152,26 +156,138 @@ def test_a_late_post_of_a_closed_month_is_a_warning(settings: Settings) -> None:
     assert not late.passed and "1 has come later" in late.found
 
 
-def test_schedules_ask_for_what_they_say() -> None:
-    def at(*moment: int) -> dg.ScheduleEvaluationContext:
-        return dg.build_schedule_context(scheduled_execution_time=datetime(*moment))  # type: ignore[arg-type]
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 
-    closing_request = monthly_close(at(2024, 7, 3, 4))
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.instance_for_test() as opened:
+        yield opened
+
+
+def at(instance: dg.DagsterInstance, *moment: int) -> dg.ScheduleEvaluationContext:
+    when = datetime(*moment, tzinfo=SHANGHAI)  # type: ignore[arg-type, misc]
+    return dg.build_schedule_context(instance=instance, scheduled_execution_time=when)
+
+
+def ran(
+    instance: dg.DagsterInstance, job: dg.JobDefinition, asked: object, status: dg.DagsterRunStatus
+) -> None:
+    """The run of a request as the daemon makes it, with what it leaves where it succeeds."""
+    assert isinstance(asked, dg.RunRequest)
+    tags = {**asked.tags, "dagster/run_key": str(asked.run_key)}
+    if asked.partition_key:
+        tags["dagster/partition"] = asked.partition_key
+    run = instance.create_run_for_job(nothing, tags=tags, status=status)
+    instance.delete_run(run.run_id)
+    instance.add_run(run._replace(job_name=job.name))
+    if status == dg.DagsterRunStatus.SUCCESS and asked.partition_key:
+        made(instance, "closed_month", "monthly_style_report", key=asked.partition_key)
+
+
+def made(instance: dg.DagsterInstance, *assets: str, key: str) -> None:
+    for asset in assets:
+        instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=key))
+
+
+@dg.job
+def nothing() -> None: ...
+
+
+def test_schedules_ask_for_what_they_say(instance: dg.DagsterInstance) -> None:
+    closing_request = monthly_close(at(instance, 2024, 7, 3, 4))
     assert isinstance(closing_request, dg.RunRequest)
-    assert (closing_request.run_key, closing_request.partition_key) == ("close:2024-06", "2024-06-01")
+    assert (closing_request.run_key, closing_request.partition_key) == ("close:2024-06:03T04", "2024-06-01")
     assert closing_request.tags[IN_ORDER]
-    assert isinstance(monthly_close(at(2018, 7, 3, 4)), dg.SkipReason)
+    assert isinstance(monthly_close(at(instance, 2018, 7, 3, 4)), dg.SkipReason)
+    assert isinstance(monthly_publication(at(instance, 2024, 7, 3, 6)), dg.SkipReason), "nothing is closed"
+    made(instance, "closed_month", "monthly_style_report", key="2024-06-01")
     keys = [
         request.run_key
         for request in (
-            monthly_publication(at(2024, 7, 3, 6)),
-            weekly_keyword_trends(at(2024, 12, 30, 5)),
-            daily_freshness(at(2024, 7, 4, 10, 30)),
+            monthly_publication(at(instance, 2024, 7, 3, 6)),
+            weekly_keyword_trends(at(instance, 2024, 12, 30, 5)),
+            daily_freshness(at(instance, 2024, 7, 4, 10, 30)),
         )
         if isinstance(request, dg.RunRequest)
     ]
-    assert keys == ["publication:2024-07", "weekly:2025-W01", "freshness:2024-07-04"]
+    assert keys == ["publication:2024-06:03T06", "weekly:2025-W01", "freshness:2024-07-04"]
     assert {schedule.execution_timezone for schedule in SCHEDULES} == {"Asia/Shanghai"}
+
+
+def ticks(schedule: dg.ScheduleDefinition) -> list[datetime]:
+    """The moments of July 2024 at which the schedule looks."""
+    begin, end = (datetime(2024, month, 1, tzinfo=SHANGHAI) for month in (7, 8))
+    moments = schedule_execution_time_iterator(
+        begin.timestamp(), schedule.cron_schedule, schedule.execution_timezone, True
+    )
+    return list(takewhile(lambda moment: moment < end, moments))
+
+
+def test_a_close_that_fails_is_asked_for_again_until_the_month_is_closed_and_not_for_ever(
+    instance: dg.DagsterInstance,
+) -> None:
+    asked = []
+    for moment in ticks(monthly_close):
+        request = monthly_close(at(instance, *moment.timetuple()[:5]))
+        assert isinstance(request, dg.RunRequest)
+        asked.append(request.run_key)
+        ran(instance, close_month_job, request, dg.DagsterRunStatus.FAILURE)
+    assert len(asked) == len(set(asked)) == 11, "five times on the 3rd, then daily until the 9th"
+    assert [str(moment)[8:13] for moment in ticks(monthly_close)[:6]] == [
+        *(f"03 {hour:02d}" for hour in (4, 6, 8, 10, 12)),
+        "04 04",
+    ]
+
+
+def test_the_publication_follows_a_close_that_came_late_once(instance: dg.DagsterInstance) -> None:
+    close_at_4 = monthly_close(at(instance, 2024, 7, 3, 4))
+    ran(instance, close_month_job, close_at_4, dg.DagsterRunStatus.FAILURE)
+    early = monthly_publication(at(instance, 2024, 7, 3, 6))
+    assert isinstance(early, dg.SkipReason) and "2024-06 is not closed yet" in str(early.skip_message)
+    close_at_6 = monthly_close(at(instance, 2024, 7, 3, 6))
+    assert isinstance(close_at_6, dg.RunRequest)
+    ran(instance, close_month_job, close_at_6, dg.DagsterRunStatus.SUCCESS)
+    assert isinstance(monthly_close(at(instance, 2024, 7, 3, 8)), dg.SkipReason)
+
+    first = monthly_publication(at(instance, 2024, 7, 3, 8))
+    ran(instance, publication_job, first, dg.DagsterRunStatus.FAILURE)
+    second = monthly_publication(at(instance, 2024, 7, 3, 10))
+    assert isinstance(second, dg.RunRequest) and isinstance(first, dg.RunRequest)
+    assert second.run_key != first.run_key
+    ran(instance, publication_job, second, dg.DagsterRunStatus.SUCCESS)
+    done = monthly_publication(at(instance, 2024, 7, 3, 12))
+    assert isinstance(done, dg.SkipReason) and done.skip_message == "2024-06 is published"
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(dg.DagsterRunStatus.STARTED, "is under way"), (dg.DagsterRunStatus.CANCELED, "was canceled")],
+)
+def test_a_close_under_way_or_canceled_is_left_alone(
+    instance: dg.DagsterInstance, status: dg.DagsterRunStatus, said: str
+) -> None:
+    ran(instance, close_month_job, monthly_close(at(instance, 2024, 7, 3, 4)), status)
+    later = monthly_close(at(instance, 2024, 7, 3, 6))
+    assert isinstance(later, dg.SkipReason) and said in str(later.skip_message)
+
+
+def test_a_month_whose_report_failed_after_its_record_is_not_closed(instance: dg.DagsterInstance) -> None:
+    made(instance, "monthly_style_report", "closed_month", key="2024-06-01")
+    assert isinstance(monthly_close(at(instance, 2024, 7, 3, 6)), dg.RunRequest)
+    made(instance, "monthly_style_report", key="2024-06-01")
+    assert isinstance(monthly_close(at(instance, 2024, 7, 3, 8)), dg.SkipReason)
+
+
+def test_no_job_of_months_mixes_backfill_policies() -> None:
+    """Dagster warns of it at every load, and splits a backfill where two policies meet."""
+    with warnings.catch_warnings(record=True) as raised:
+        warnings.simplefilter("always")
+        defs = build_definitions(Settings())
+        for job in JOBS:
+            assert defs.resolve_job_def(job.name)
+        assert defs.resolve_implicit_global_asset_job_def()
+    assert not [str(one.message) for one in raised if "backfill polic" in str(one.message).lower()]
 
 
 @pytest.mark.parametrize(

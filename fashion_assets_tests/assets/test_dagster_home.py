@@ -6,11 +6,14 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 
+from fashion_assets.defs.run_order import NewestReportsFirst
 from fashion_assets.defs.run_tags import IN_ORDER
 from fashion_assets.defs.runner import DAGSTER_YAML, prepare_dagster_home, write_dagster_home
 from fashion_assets.settings import Settings
 
+DEPLOY = Path(__file__).parents[2] / "deploy"
 EARLIER = """\
 telemetry:
   enabled: false
@@ -43,6 +46,7 @@ def test_runs_are_watched_retried_and_take_turns(settings: Settings) -> None:
         queue = instance.get_concurrency_config().run_queue_config
         assert queue is not None
         assert {"key": IN_ORDER, "limit": 1} in queue.tag_concurrency_limits
+        assert isinstance(instance.run_coordinator, NewestReportsFirst)
         pools = {pool.name: pool.limit for pool in instance.event_log_storage.get_pool_limits()}
         assert pools["gpu"] == settings.gpu_pool
 
@@ -57,3 +61,36 @@ def test_an_earlier_version_s_file_is_brought_up_to_date_and_a_person_s_own_stay
     config.write_text(own)
     write_dagster_home(settings)
     assert config.read_text() == own
+
+
+def test_the_local_instance_and_that_of_production_guard_the_same(settings: Settings) -> None:
+    """One run of a month at a time, months in order, an end for runs whose host is gone, slots freed."""
+    write_dagster_home(settings)
+    local = yaml.safe_load((settings.dagster_home / "dagster.yaml").read_text())
+    production = yaml.safe_load((DEPLOY / "dagster.yaml").read_text())
+    limits = [one["concurrency"]["runs"]["tag_concurrency_limits"] for one in (local, production)]
+    of_a_month = {"key": "dagster/partition", "value": {"applyLimitPerUniqueValue": True}, "limit": 1}
+    for of_one in limits:
+        assert of_a_month in of_one and {"key": IN_ORDER, "limit": 1} in of_one
+    monitored = [one["run_monitoring"] for one in (local, production)]
+    assert monitored[0]["max_runtime_seconds"] == monitored[1]["max_runtime_seconds"] == 6 * 3600
+    for guard in ("run_retries", "nux", "telemetry"):
+        assert local[guard] == production[guard]
+
+
+def test_the_file_of_the_release_before_is_known_as_nobody_s_own(settings: Settings) -> None:
+    """Its text is the present one without what came since."""
+    came_since = (
+        "      - key: dagster/partition\n        value:\n          applyLimitPerUniqueValue: true\n        limit: 1\n",
+        "run_coordinator:\n  module: fashion_assets.defs.run_order\n  class: NewestReportsFirst\n",
+        "  max_runtime_seconds: 21600\n",
+    )
+    before = DAGSTER_YAML
+    for part in came_since:
+        assert part in before
+        before = before.replace(part, "")
+    config = settings.dagster_home / "dagster.yaml"
+    config.parent.mkdir(parents=True)
+    config.write_text(before)
+    write_dagster_home(settings)
+    assert config.read_text() == DAGSTER_YAML

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator
 
 import dagster as dg
 import pytest
+from pydantic import Field, field_validator
 
 from fashion_assets.definitions import build_definitions
 from fashion_assets.defs import faults
 from fashion_assets.defs.faults import JudgedIOManager, asset, is_transient, multi_asset
+from fashion_assets.defs.step_errors import sentence_of
 from fashion_assets.settings import Settings
 from fashion_assets.storage.errors import UserError
 
@@ -130,6 +132,64 @@ class TestAStep:
         assert failure.error is not None and str(fault) in failure.error.message
         # The place in the code stays readable below the sentence.
         assert failure.error.cause is not None and type(fault).__name__ in str(failure.error.cause.cls_name)
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        (ConnectionResetError("reset by peer"), "reset by peer (tried 4 times)"),
+        (TimeoutError(), "TimeoutError (tried 4 times)"),
+        (UserError("a.csv:3:post_date: no date"), "a.csv:3:post_date: no date"),
+    ],
+)
+def test_the_sentence_of_a_step_is_its_cause_s_and_not_the_policy_s(fault: Exception, sentence: str) -> None:
+    result = dg.materialize([of_function(Tries(*[fault] * 9))], raise_on_error=False)
+    [failed] = [event for event in result.all_events if event.is_step_failure]
+    assert sentence_of(failed) == sentence
+
+
+class Bounded(dg.Config):
+    months: int = Field(default=3, ge=1, description="Months to look at")
+    name: str = "x"
+
+    @field_validator("name")
+    @classmethod
+    def short(cls, name: str) -> str:
+        if len(name) > 3:
+            raise ValueError("at most three letters")
+        return name
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"months": 0}, "months = 0 (Input should be greater than or equal to 1)"),
+        ({"name": "longer"}, "name = 'longer' (at most three letters)"),
+    ],
+)
+def test_a_config_out_of_bounds_ends_its_step_at_once(config: dict[str, object], said: str) -> None:
+    """Dagster looks at types when a run is launched, at bounds only in the step, and would try the step again."""
+
+    @asset()
+    def table(context: dg.AssetExecutionContext, config: Bounded) -> int:
+        return config.months
+
+    assert dg.materialize([table], run_config={"ops": {"table": {"config": {"months": 2}}}}).success
+    run_config = {"ops": {"table": {"config": config}}}
+    result = dg.materialize([table], run_config=run_config, raise_on_error=False)
+    kinds = [event.event_type for event in result.all_events]
+    assert dg.DagsterEventType.STEP_UP_FOR_RETRY not in kinds
+    [failed] = [event for event in result.all_events if event.is_step_failure]
+    assert sentence_of(failed) == f"the run's config is not valid: {said}"
+
+
+def test_a_config_of_another_type_starts_no_step() -> None:
+    @asset()
+    def table(config: Bounded) -> int:
+        return config.months
+
+    with pytest.raises(dg.DagsterInvalidConfigError, match="months"):
+        dg.materialize([table], run_config={"ops": {"table": {"config": {"months": "many"}}}})
 
 
 def test_tables_are_read_and_written_under_the_same_rule() -> None:

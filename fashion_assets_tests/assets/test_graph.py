@@ -49,6 +49,7 @@ GRAPH = {
     "product_finetuning": ("products", None),
     "projected_products": ("products", None),
     "product_predictions": ("products", None),
+    "product_evaluation": ("products", None),
     "category_projection": ("products", None),
     "monthly_style_report": ("reports", "month"),
     "closed_month": ("reports", "month"),
@@ -173,7 +174,8 @@ def test_loading_the_code_location_loads_nothing_heavy() -> None:
 def test_jobs_and_schedules_resolve() -> None:
     definitions = build_definitions(Settings())
     assert definitions.resolve_job_def("month").partitions_def == MONTHS
-    moment = dg.build_schedule_context(scheduled_execution_time=datetime(2024, 7, 3, 4))
-    request = monthly_close(moment)
+    with dg.instance_for_test() as instance:
+        moment = dg.build_schedule_context(instance, scheduled_execution_time=datetime(2024, 7, 3, 4))
+        request = monthly_close(moment)
     assert isinstance(request, dg.RunRequest)
     assert request.partition_key == "2024-06-01"

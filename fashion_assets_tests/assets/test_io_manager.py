@@ -153,3 +153,13 @@ def test_a_batch_becomes_a_frame_like_its_table() -> None:
     [batch] = table.to_batches()
     pd.testing.assert_frame_equal(to_frame(batch), to_frame(table))
     assert to_frame(batch)["tags"].tolist() == [["裙"], []]
+
+
+@pytest.mark.parametrize("schema", [None, SCHEMA])
+def test_how_a_frame_was_made_is_no_part_of_the_table(schema: pa.Schema | None) -> None:
+    """A month that is made again reuses what was cut before: the same rows have to be the same bytes."""
+    frame = pd.DataFrame({"post_id": ["a"], "likes": [3], "tags": [["裙"]]})
+    first = as_arrow(frame, schema)
+    frame.attrs["reused"] = 1
+    assert as_arrow(frame, schema).schema.equals(first.schema, check_metadata=True)
+    assert frame.attrs == {"reused": 1}, "its maker goes on with it"

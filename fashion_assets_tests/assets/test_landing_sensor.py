@@ -1,21 +1,28 @@
 """The sensor asks for the months that new files touch: once, whole, in slices, and again after a failure."""
 
+import gzip
 import json
-from collections.abc import Callable, Iterator
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from fashion_assets.defs import sensors
+from fashion_assets.defs.io_managers import LakeIOManager
+from fashion_assets.defs.posts import raw_posts
 from fashion_assets.defs.run_tags import LANDED, LANDED_DIGEST, LANDED_MONTH
 from fashion_assets.defs.sensors import ATTEMPTS, incoming_sensor
-from fashion_assets.posts import landed
+from fashion_assets.posts import landed, month_digests, settling, waiting
 from fashion_assets.posts.landed import read_ledger
-from fashion_assets.posts.landing import landing_digests
+from fashion_assets.posts.month_digests import landing_digests
 from fashion_assets.settings import Settings
+from fashion_assets.storage.lake import Lake
 from fashion_assets.storage.locks import locked
 from fashion_assets.storage.months import key_of_month
+from fashion_assets.storage.places import Stamp
 
 HEADER = "poster_id,post_id,post_title,post_date,post_content,post_fetch_time"
 FAILURE, SUCCESS, CANCELED = (
@@ -171,6 +178,108 @@ def test_a_failed_run_is_asked_for_again_with_a_new_key_and_not_for_ever(house: 
     assert house.tick() == []
 
 
+def test_rows_that_go_and_come_again_are_asked_for_each_time_with_a_key_of_their_own(house: House) -> None:
+    """The month has its first state again: what succeeded for it before is no failure, and Dagster knows its key."""
+    house.crawl("a.csv", post(1, "2024-01-05"))
+    house.crawl("b.csv", post(2, "2024-01-05"))
+    house.tick()
+    keys: list[str | None] = []
+    months = landed.landing_root(house.settings.lake) / "2024-01"
+    for number in range(9):
+        assert house.tick() == ["2024-01-01"], number
+        keys.append(house.asked[0].run_key)
+        house.run()
+        assert house.tick() == []
+        if number % 2:
+            [hidden] = months.glob("*.aside")
+            hidden.rename(hidden.with_suffix(".parquet"))
+        else:
+            there, _ = months.glob("*.parquet")
+            there.rename(there.with_suffix(".aside"))
+    assert len(set(keys)) == 9
+
+
+def test_keys_stay_new_when_the_records_of_old_runs_are_deleted(house: House) -> None:
+    house.crawl("a.csv", post(1, "2024-01-05"))
+    house.tick()
+    keys = []
+    for _ in range(2):
+        house.tick()
+        keys.append(house.asked[0].run_key)
+        house.run(FAILURE)
+    oldest = house.instance.get_runs()[-1]
+    house.instance.delete_run(oldest.run_id)
+    house.tick()
+    keys.append(house.asked[0].run_key)
+    assert len(set(keys)) == 3, "the key of the second run is not given to the third"
+
+
+def test_failures_are_counted_from_the_last_success(house: House) -> None:
+    house.crawl("a.csv", post(1, "2024-01-05"))
+    sensors.land(house.settings)
+    for status in (FAILURE, FAILURE, SUCCESS):
+        house.tick()
+        house.run(status)
+    house.instance.wipe_assets([dg.AssetKey("raw_posts")])
+    for _ in range(ATTEMPTS):
+        assert house.tick() == ["2024-01-01"]
+        house.run(FAILURE)
+    assert house.tick() == [] and f"has failed {ATTEMPTS} times" in house.said
+
+
+def test_a_tick_reads_so_many_bytes_and_at_least_one_file(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tick that reads on until all is landed goes past the time that the daemon waits for it."""
+    monkeypatch.setattr(sensors, "BYTES_PER_TICK", 1_700)
+    for name, posts in (("a", 5), ("b", 5), ("c", 100), ("d", 5)):
+        path = house.crawl(f"{name}.csv", *(post(number, "2024-01-05", name * 40) for number in range(posts)))
+    with gzip.open(path.with_suffix(".csv.gz"), "wb") as packed:  # of some bytes that stand for many
+        packed.write(path.read_bytes().replace(b"dd", b"ee"))
+    landed_files = []
+    house.tick()
+    for _ in range(5):
+        house.tick()
+        landed_files.append(int((read_ledger(house.settings.lake)["status"] == "landed").sum()))
+    assert landed_files == [2, 3, 4, 5, 5], "a and b, then c alone, then d, then the packed one"
+
+
+def test_a_run_that_nobody_landed_for_leaves_a_file_that_is_being_written(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person's materialisation in the UI, while files are on their way."""
+    whole = house.crawl("whole.csv", post(1, "2024-01-05"))
+    listed = house.crawl("day/listed.csv", post(3, "2024-01-07"))
+    (listed.parent / "_SUCCESS").touch()
+    half = house.crawl("half.csv", post(2, "2024-01-06"))
+    old = time.time() - 3600
+    os.utime(whole, (old, old))
+    waited: list[float] = []
+    looked_at: list[str] = []
+    still_written = settling.still_written
+
+    def rest_arrives(seconds: float) -> None:
+        waited.append(seconds)
+        half.write_text(half.read_text(encoding="utf-8") + post(4, "2024-01-08") + "\n", encoding="utf-8")
+
+    def watched(files: Mapping[Path, Stamp], seconds: float, sleep: object) -> dict[Path, str]:
+        looked_at.extend(path.name for path in files)
+        return still_written(files, seconds, rest_arrives)
+
+    monkeypatch.setattr(waiting, "still_written", watched)
+
+    def materialise() -> list[str]:
+        resources = {"settings": house.settings, "io_manager": LakeIOManager(house.settings.lake)}
+        assert dg.materialize([raw_posts], partition_key="2024-01-01", resources=resources).success
+        return sorted(read_ledger(house.settings.lake)["file"])
+
+    assert materialise() == ["day/listed.csv", "whole.csv"]
+    assert waited == [30.0] and "listed.csv" not in looked_at, "a marker says that it is whole"
+    monkeypatch.setattr(waiting, "still_written", lambda files, seconds, sleep: {})
+    assert materialise() == ["day/listed.csv", "half.csv", "whole.csv"]
+    assert Lake(house.settings.lake).row_count("raw_posts", "2024-01") == 4
+
+
 def test_a_canceled_run_stays_canceled(house: House) -> None:
     house.crawl("a.csv", post(1, "2024-01-05"))
     house.tick()
@@ -237,14 +346,14 @@ def test_a_tick_reads_no_more_of_the_lake_when_more_has_landed(
 ) -> None:
     """What a tick opens depends on the files that are new and on their months, not on all that has landed before."""
     opened: list[Path] = []
-    for name in ("read_parquet", "read_parquet_schema"):
-        read = getattr(landed, name)
+    for module, name in ((landed, "read_parquet"), (month_digests, "read_parquet_schema")):
+        read = getattr(module, name)
 
         def counted(path: Path, *arguments: object, read: Callable[..., object] = read) -> object:
             opened.append(path)
             return read(path, *arguments)
 
-        monkeypatch.setattr(landed, name, counted)
+        monkeypatch.setattr(module, name, counted)
 
     def opened_by_two_files(number: int, month: str) -> int:
         house.crawl(f"a{number}.csv", post(number, f"{month}-05"))
@@ -268,6 +377,31 @@ def test_a_tick_reads_no_more_of_the_lake_when_more_has_landed(
     house.run()
     opened_by_two_files(30, "2023-03")  # reads the sixty, once
     assert opened_by_two_files(40, "2023-04") == few
+
+
+def test_a_tick_opens_the_new_files_of_a_touched_month_and_not_all_of_them(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+    read = month_digests.read_parquet_schema
+    monkeypatch.setattr(month_digests, "read_parquet_schema", lambda path: opened.append(path) or read(path))
+    picture = house.settings.root / "incoming" / "media" / f"{1:024x}" / "1.jpg"
+    picture.parent.mkdir(parents=True)
+    picture.write_bytes(b"\xff\xd8\xff1")
+    counts = []
+    for first in range(1, 41, 8):
+        for number in range(first, first + 8):
+            house.crawl(f"{number:02d}.csv", post(number, "2024-01-05"))
+        house.tick()
+        assert house.tick() == ["2024-01-01"]
+        house.run()
+        counts.append(len(opened))
+        opened.clear()
+    assert counts == [8] * 5, "the month has forty files in the end"
+    written_down = landing_digests(house.settings.lake)
+    for hidden in (".row_digests.parquet", "month_digests.parquet"):
+        (landed.landing_root(house.settings.lake) / hidden).unlink()
+    assert landing_digests(house.settings.lake) == written_down and len(opened) == 40
 
 
 @pytest.mark.slow

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
-from fashion_assets.defs import product_finetuning, product_models, products
+from fashion_assets.cli import app
+from fashion_assets.defs import (
+    product_evaluation,
+    product_finetuning,
+    product_models,
+    product_taxonomy,
+    products,
+)
 from fashion_assets.defs.io_managers import LakeIOManager
 from fashion_assets.defs.partitions import ATTRIBUTES
 from fashion_assets.defs.resources import Encoders, LakeReader, product_model_path, word_vectors_path
@@ -17,6 +26,8 @@ from fashion_assets.defs.schemas import SCHEMAS
 from fashion_assets.encoders.cbow_training import train_cbow
 from fashion_assets.products.model_folder import ModelFolder
 from fashion_assets.products.model_predicting import predict_model, take_in
+from fashion_assets.products.prediction_files import ALL_LABELS
+from fashion_assets.products.splits import split_arrow
 from fashion_assets.settings import Settings
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.lake import Lake
@@ -25,6 +36,7 @@ from fashion_assets_tests.unit.tiny_networks import tiny_timm
 
 #: Names of the default settings, because the partitions are fixed when the module is loaded.
 PRESENT, ABSENT = "category", "season"
+MODULES = [products, product_models, product_evaluation, product_taxonomy, product_finetuning]
 
 
 def materialise(
@@ -33,7 +45,7 @@ def materialise(
     partition: str | None = None,
     config: dict[str, object] | None = None,
 ) -> dg.ExecuteInProcessResult:
-    every = [*dg.load_assets_from_modules([products, product_models, product_finetuning])]
+    every = [*dg.load_assets_from_modules(MODULES)]
     result = dg.materialize(
         every,
         selection=[key for one in assets for key in one.keys],
@@ -70,11 +82,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     other = cards.head(12).assign(category=lambda one: one[PRESENT].str.title() + "s")
     other[["id", "title", "category"]].to_csv(taxonomy / "cards.csv", index=False)
     materialise(settings, [products.clean_cards])
-    materialise(settings, [products.product_eda, products.product_split, products.product_embeddings])
+    materialise(settings, [products.product_eda, products.product_split])
+    materialise(settings, [products.product_embeddings])
     for attribute in (PRESENT, ABSENT):
         materialise(settings, [product_models.attribute_classifiers], attribute)
-    materialise(settings, [product_models.product_predictions, product_models.product_report])
-    materialise(settings, [product_models.project_taxonomy])
+    materialise(settings, [product_models.product_predictions])
+    materialise(settings, [product_evaluation.product_evaluation, product_evaluation.product_report])
+    materialise(settings, [product_taxonomy.project_taxonomy])
     return settings
 
 
@@ -104,9 +118,83 @@ def test_the_model_is_complete_and_predicts_as_the_asset_does(made: Settings) ->
     )
 
 
+def another(made: Settings, root: Path, **changes: object) -> Settings:
+    """A copy of the data root with other settings."""
+    shutil.copytree(made.root, root)
+    kept = {name: getattr(made, name) for name in ("product_attributes", "product_head_kinds")}
+    return Settings(data_dir=root, **{**kept, **changes})
+
+
+def test_all_attributes_are_judged_as_the_command_judges_them(made: Settings, tmp_path: Path) -> None:
+    found = Lake(made.lake).read("product_evaluation").to_pandas().set_index("attribute")
+    assert found.index.tolist() == [PRESENT, ALL_LABELS]
+    head = Lake(made.lake).read("attribute_classifiers", PRESENT).to_pandas().set_index("split")
+    for name in ("accuracy", "accuracy_low", "macro_f1", "macro_f1_high", "weighted_f1"):
+        assert found.loc[PRESENT, name] == pytest.approx(head.loc["families", name])
+    assert found.loc[ALL_LABELS, "accuracy"] == found.loc[PRESENT, "accuracy"]
+    assert found.loc[ALL_LABELS, "n_test"] == found.loc[PRESENT, "n_test"] == head.loc["families", "n_test"]
+    assert 0 <= found.loc[PRESENT, "calibration_error"] <= 1 and found.loc[PRESENT, "answered"] > 0
+    said, figures = product_model_path(made) / "test_predictions.csv", tmp_path / "figures.json"
+    command = ["products", "evaluate", str(said), str(made.product_files / "cards.csv")]
+    done = CliRunner().invoke(app, [*command, "--json", str(figures)], env={"COLUMNS": "200"})
+    assert done.exit_code == 0, done.output
+    assert f'"accuracy": {found.loc[PRESENT, "accuracy"]}' in figures.read_text("utf-8")
+
+
+def test_too_few_products_to_judge_are_a_note_and_a_damaged_model_is_a_fault(
+    made: Settings, tmp_path: Path
+) -> None:
+    settings = another(made, tmp_path / "root")
+    evaluation, lake = [product_evaluation.product_evaluation], Lake(settings.lake)
+    split = lake.read("product_split").to_pandas()
+    lake.write("product_split", None, split_arrow(split.assign(split="train")))
+    found = materialise(settings, evaluation).asset_materializations_for_node("product_evaluation")
+    assert "too few to judge" in str(found[0].metadata["note"].value)
+    assert lake.read("product_evaluation").num_rows == 0
+    lake.write("product_split", None, split_arrow(split))
+    (product_model_path(settings) / "test_predictions.csv").write_text("id\n", "utf-8")
+    with pytest.raises(Exception, match=r"test_predictions\.csv is not the file that was trained"):
+        materialise(settings, evaluation)
+
+
+def test_the_options_of_a_head_are_those_of_the_run_then_those_of_the_settings(
+    made: Settings, tmp_path: Path
+) -> None:
+    settings = another(made, tmp_path / "root", product_abstain_below=0.8)
+    asked: dict[str, object] = {"kinds": "knn", "resampling": "auto"}
+    heads = [product_models.attribute_classifiers]
+    told = materialise(settings, heads, PRESENT, asked).asset_materializations_for_node(
+        "attribute_classifiers"
+    )
+    assert told[0].metadata["kind"].value == "knn"
+    (head,) = product_models.trained_heads(settings)
+    assert head.kind == "knn" and head.abstain_below == 0.8
+    with pytest.raises(ValueError, match="less than or equal to 1"):
+        product_models.HeadsConfig(abstain_below=2)
+
+
+def test_reduced_vectors_are_those_of_the_whole_model(made: Settings, tmp_path: Path) -> None:
+    settings = another(made, tmp_path / "root", product_components=4)
+    materialise(settings, [products.product_embeddings])
+    root = product_model_path(settings)
+    # What was sealed is of the whole vectors.
+    assert (root / "reduction" / "reduction.json").is_file() and not (root / "model.json").exists()
+    # No product has a shop or characteristics, so those two blocks stay as wide as their encoder.
+    width = Lake(settings.lake).read("product_embeddings").schema.field("vector").type.list_size
+    assert width == 4 + 4 + 16 + 16
+    materialise(settings, [product_models.attribute_classifiers], PRESENT)
+    materialise(settings, [product_models.product_predictions])
+    model = ModelFolder.open(root)
+    wide = predict_model(model, take_in(settings.product_files, model)).set_index("id")
+    stored = Lake(settings.lake).read("product_predictions").to_pandas().set_index("id")
+    assert (wide.loc[stored.index, PRESENT].to_numpy() == stored["label"].to_numpy()).all()
+    materialise(settings, [product_taxonomy.project_taxonomy])
+    assert Lake(settings.lake).read("projected_products").num_rows == 11
+
+
 def test_pages_split_and_projection_are_made(made: Settings) -> None:
     assert PRESENT in (made.reports / "product_heads.html").read_text("utf-8")
-    assert (made.reports / "product_eda.html").is_file()
+    assert "images/nobody.png" in (made.reports / "product_eda.html").read_text("utf-8")
     lake = Lake(made.lake)
     split = lake.read("product_split").to_pandas()
     assert split.groupby("family")["split"].nunique().max() == 1
@@ -117,7 +205,7 @@ def test_pages_split_and_projection_are_made(made: Settings) -> None:
 
 
 def test_cards_of_another_shop_that_were_refused_are_counted_and_told(made: Settings) -> None:
-    result = materialise(made, [product_models.project_taxonomy])
+    result = materialise(made, [product_taxonomy.project_taxonomy])
     told = {
         one.asset_key.path[-1]: one.metadata
         for one in result.asset_materializations_for_node("project_taxonomy")
@@ -127,15 +215,30 @@ def test_cards_of_another_shop_that_were_refused_are_counted_and_told(made: Sett
     assert "12 cards arrived: 11 kept, 1 refused" in str(told["cards"].value)
 
 
+def test_the_options_of_a_projection_are_config(made: Settings, tmp_path: Path) -> None:
+    settings = another(made, tmp_path / "root")
+    projection = [product_taxonomy.project_taxonomy]
+    before = Lake(settings.lake).read("projected_products").to_pandas()
+    materialise(settings, projection, config={"label": PRESENT, "image_weight": 0.0, "top_k": 1})
+    after = Lake(settings.lake).read("projected_products").to_pandas()
+    assert after["id"].tolist() == before["id"].tolist()
+    assert not np.allclose(after["divergence"], before["divergence"])
+    with pytest.raises(Exception, match=f"no head of '{ABSENT}' to project through; there are {PRESENT}"):
+        materialise(settings, projection, config={"label": ABSENT})
+
+
 def test_a_shop_without_a_card_gets_empty_tables_and_pages(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, product_attributes=PRESENT)
     settings.product_files.mkdir(parents=True)
     (settings.product_files / "products.csv").write_text("id,title,category\n", encoding="utf-8")
     train_cbow([["a", "b"]] * 5, dim=8, epochs=1).save(word_vectors_path(settings))
     materialise(settings, [products.clean_cards])
-    materialise(settings, [products.product_eda, products.product_split, products.product_embeddings])
+    materialise(settings, [products.product_eda, products.product_split])
+    materialise(settings, [products.product_embeddings])
     materialise(settings, [product_models.attribute_classifiers], PRESENT)
-    materialise(settings, [product_models.product_predictions, product_models.product_report])
+    materialise(settings, [product_models.product_predictions])
+    materialise(settings, [product_evaluation.product_evaluation, product_evaluation.product_report])
+    assert Lake(settings.lake).read("product_evaluation").num_rows == 0
     assert Lake(settings.lake).read("product_predictions").num_rows == 0
     assert "No head has been trained yet" in (settings.reports / "product_heads.html").read_text("utf-8")
 
@@ -169,5 +272,12 @@ def test_encoders_are_tuned_where_that_is_asked_for(made: Settings, tmp_path: Pa
     assert told["text_encoder"].value == "none" and told["epochs"].value == 2
     assert "data:image/png" in str(told["learning_curves"].value)
     assert any(name.startswith("confusion_") for name in told) and PRESENT in str(told["figures"].value)
+    tuned = another(made, tmp_path / "root", image_encoder=str(told["image_encoder"].value))
+    materialise(tuned, [products.product_embeddings])
+    materialise(tuned, [product_models.attribute_classifiers], PRESENT)
+    materialise(tuned, [product_models.product_predictions])
+    entries = ModelFolder.open(product_model_path(tuned)).manifest.encoders
+    pictures = [entry.spec.partition(":")[0] for entry in entries if entry.purpose == "image"]
+    assert pictures == ["timm", "local"]
     with pytest.raises(ValueError, match="greater than or equal to 1"):
         product_finetuning.FinetuningConfig(epochs=0)

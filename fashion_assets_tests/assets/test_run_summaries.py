@@ -100,7 +100,7 @@ def test_a_run_that_was_killed_has_its_line_once_it_is_found(
         tags={HOST: socket.gethostname(), PID: "4194999", "dagster/partition": MONTH},
     )
     assert record_summaries(instance, settings) == 0, "not known to be over"
-    assert close_dead_runs(instance) == 1 and record_summaries(instance, settings) == 1
+    assert close_dead_runs(instance, settings) == 1 and record_summaries(instance, settings) == 1
     (line,) = lines(settings)
     assert (line["run_id"], line["outcome"], line["months"]) == (run.run_id, "FAILURE", ["2024-05"])
     assert "killed" in line["error"] and line["by"] == "command line"

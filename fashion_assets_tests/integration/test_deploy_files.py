@@ -122,7 +122,7 @@ def test_dagster_reads_the_instance(name: str, tmp_path: Path) -> None:
         )
     ]
     assert classes == ["PostgresRunStorage", "PostgresEventLogStorage", "PostgresScheduleStorage"]
-    assert type(instance.run_coordinator).__name__ == "QueuedRunCoordinator"
+    assert type(instance.run_coordinator).__name__ == "NewestReportsFirst"
     launcher = "RayRunLauncher" if name.startswith("ray") else "DefaultRunLauncher"
     assert type(instance.run_launcher).__name__ == launcher
     logs = "LocalComputeLogManager" if name.startswith("compose") else "S3ComputeLogManager"
@@ -216,8 +216,8 @@ def test_the_image_installs_what_the_instances_load() -> None:
         for name in INSTANCES
         for module in re.findall(r"module: (\w+)", str(yaml.dump(parsed(name))))
     }
-    assert modules == {"dagster", "dagster_aws", "dagster_ray"}
-    for module in modules - {"dagster"}:
+    assert modules == {"dagster", "dagster_aws", "dagster_ray", "fashion_assets"}
+    for module in modules - {"dagster", "fashion_assets"}:
         assert module.replace("_", "-") in required
     allowed = (DEPLOY / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
     assert allowed[1] == "*" and not {"!data", "!shared"} & set(allowed)

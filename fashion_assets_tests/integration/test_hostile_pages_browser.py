@@ -13,6 +13,7 @@ import pytest
 
 import fashion_assets.reports
 from fashion_assets.products.schemas import QUARANTINED_PRODUCTS
+from fashion_assets.products.statistics import product_statistics
 from fashion_assets.reports.atlas import render_style_atlas
 from fashion_assets.reports.experiments import render_experiments
 from fashion_assets.reports.monthly import render_monthly_report
@@ -84,7 +85,9 @@ def product_eda(folder: Path) -> str:
     refused = pd.DataFrame(
         [(one, one, 1, one, one, "{}") for one in HOSTILE], columns=QUARANTINED_PRODUCTS.names
     )
-    return render_product_eda(table(rows), refused, MOMENT, unnamed_pictures=HOSTILE, title=EVIL)
+    return render_product_eda(
+        product_statistics(table(rows)), refused, MOMENT, unnamed_pictures=HOSTILE, title=EVIL
+    )
 
 
 PAGES: dict[str, Callable[[Path], str]] = {

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fashion_assets.products.statistics import product_statistics
 from fashion_assets.reports.product_eda import render_product_eda
 from fashion_assets_tests.integration.test_report_browser import assert_untouched, browser, open_page
 from fashion_assets_tests.unit.test_products_statistics import shop, table
@@ -43,7 +44,7 @@ def test_the_page_fits_and_reaches_nothing(browser: Any, tmp_path: Path, long_na
         ]
         products = table(rows)
     path = tmp_path / "eda.html"
-    open_page(browser, path, render_product_eda(products, NOBODY, MOMENT, title="Shop"))
+    open_page(browser, path, render_product_eda(product_statistics(products), NOBODY, MOMENT, title="Shop"))
     assert_untouched(browser, path, "Shop: what the data is like")
     assert browser.get_log("browser") == []
     assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")

@@ -44,12 +44,15 @@ def test_products_alone_need_no_posts(cli: Run, tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     tables = query(root / "warehouse.duckdb", "show tables")["name"].tolist()
     assert tables == [
+        "product_evaluation",
         "product_figures",
         "product_predictions",
         "product_split",
         "products",
         "quarantined_products",
     ]
+    judged = query(root / "warehouse.duckdb", "select attribute, n_test, accuracy from product_evaluation")
+    assert judged["attribute"].iloc[-1] == "(all)" and len(judged) > 2 and judged["n_test"].gt(0).all()
     assert "Nothing new" in cli("run", "--data-dir", root).stdout
 
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
+import zipfile
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from fashion_assets.posts import landing as landing_module
-from fashion_assets.posts import media_landing
-from fashion_assets.posts.landed import landing_digests, read_ledger, read_media_manifest
+from fashion_assets.posts import media_book, media_contents, media_landing, month_digests
+from fashion_assets.posts.landed import read_ledger, read_media_manifest
 from fashion_assets.posts.landing import LandingResult
+from fashion_assets.posts.month_digests import landing_digests
 from fashion_assets.storage.files import write_bytes_atomic
-from fashion_assets.storage.places import Place, is_remote
+from fashion_assets.storage.locks import Hold
+from fashion_assets.storage.places import Place, files_below, is_remote
 from fashion_assets_tests.unit.test_posts_landing import land, put, record
 
 
@@ -135,6 +140,98 @@ def test_many_files_land_in_slices(any_root: Place) -> None:
     assert len(read_ledger(any_root / "lake")) == 5
 
 
+def test_a_slice_is_bounded_by_bytes_and_never_empty(any_root: Place) -> None:
+    """What does not fit ends the slice: else a large file would wait as long as small ones come."""
+    incoming = any_root / "incoming"
+    for name, posts in (("a", 1), ("b", 1), ("c", 60), ("d", 1)):
+        put(incoming, f"{name}.csv", [record(f"p{name}{number}") for number in range(posts)])
+        write_bytes_atomic(
+            incoming / "media" / f"p{name}0" / "1.jpg", b"\xff\xd8\xff" + name.encode() * 40 * posts
+        )
+    seen = []
+    for _ in range(4):
+        result = land(any_root, max_bytes=1_000)
+        landed = "".join(file.name[0] for file in result.files if file.status == "landed")
+        seen.append((landed, result.media_added, result.remaining))
+    assert seen == [("ab", 2, 4), ("c", 1, 2), ("d", 1, 0), ("", 0, 0)]
+    assert len(read_ledger(any_root / "lake")) == 4 == len(read_media_manifest(any_root / "lake"))
+
+
+@pytest.mark.s3
+def test_an_archive_in_a_bucket_is_fetched_once_and_lands_whole(
+    s3_root: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for number in range(5):
+            archive.writestr(f"p{number}/1.jpg", b"\xff\xd8\xff" + bytes([number]) * 500)
+    write_bytes_atomic(s3_root / "incoming" / "media.zip", target.getvalue())
+    fetched: list[Place] = []
+    original = media_landing.local_copy
+
+    def counted(path: Place) -> AbstractContextManager[Path]:
+        fetched.append(path)
+        return original(path)
+
+    monkeypatch.setattr(media_landing, "local_copy", counted)
+    for _ in range(2):
+        assert land(s3_root, max_files=2, max_bytes=600).remaining == 0
+    assert len(fetched) == 1 and len(read_media_manifest(s3_root / "lake")) == 5
+
+
+@pytest.mark.s3
+def test_a_landing_that_has_lost_its_lock_writes_nothing(
+    s3_root: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that slept while it read: another landing is at work by now, on the same tables."""
+    put(s3_root / "incoming", "a.csv", [record("p1")])
+    land(s3_root)
+    put(s3_root / "incoming", "b.csv", [record("p2")])
+    write_bytes_atomic(s3_root / "incoming" / "media" / "p2" / "1.jpg", b"\xff\xd8\xff1")
+    landing = s3_root / "lake" / "landing"
+    assert is_remote(landing)
+    lock = landing / ".lock"
+    original = landing_module.read_crawl_file
+
+    def sleeps(*arguments: object) -> object:
+        lock.fs.pipe_file(lock.path, b"another owner")
+        return original(*arguments)  # type: ignore[arg-type]
+
+    before = files_below(landing, "[!.]*")
+    with monkeypatch.context() as patch, pytest.raises(TimeoutError, match="was lost while it was held"):
+        patch.setattr(landing_module, "read_crawl_file", sleeps)
+        land(s3_root)
+    after = files_below(landing, "[!.]*")
+    assert after == before
+    lock.unlink()
+    assert land(s3_root).touched_months == ["2024-06"]
+
+
+@pytest.mark.s3
+@pytest.mark.parametrize("step", ["write_post_index", "write_ledger", "write_media_manifest"])
+def test_each_table_of_a_landing_is_written_under_a_lock_that_was_confirmed(
+    s3_root: Place, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    put(s3_root / "incoming", "a.csv", [record("p1")])
+    write_bytes_atomic(s3_root / "incoming" / "media" / "p1" / "1.jpg", b"\xff\xd8\xff1")
+    module = media_book if step == "write_media_manifest" else landing_module
+    events: list[str] = []
+    confirm, write = Hold.confirm, getattr(module, step)
+
+    def confirmed(own: Hold) -> None:
+        events.append("confirmed")
+        confirm(own)
+
+    def written(*arguments: object) -> None:
+        events.append("written")
+        write(*arguments)
+
+    monkeypatch.setattr(Hold, "confirm", confirmed)
+    monkeypatch.setattr(module, step, written)
+    land(s3_root)
+    assert events[events.index("written") - 1] == "confirmed"
+
+
 def test_what_is_known_is_not_read_again(any_root: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     incoming = any_root / "incoming"
     put(incoming, "a.csv", [record("p1"), record("p2", "05-11")])
@@ -144,9 +241,12 @@ def test_what_is_known_is_not_read_again(any_root: Place, monkeypatch: pytest.Mo
     digests = landing_digests(lake)
     with monkeypatch.context() as patch:
         patch.setattr(landing_module, "file_digest", lambda path: pytest.fail("a file was read again"))
-        patch.setattr(media_landing, "_read", lambda opened: pytest.fail("a picture was read again"))
+        patch.setattr(media_contents, "read_media", lambda opened: pytest.fail("a picture was read again"))
         patch.setattr(
-            "fashion_assets.posts.landed._digest_of", lambda *_: pytest.fail("a month was digested again")
+            month_digests, "read_post_index", lambda lake: pytest.fail("a month was digested again")
+        )
+        patch.setattr(
+            month_digests, "read_media_manifest", lambda lake: pytest.fail("a month was digested again")
         )
         assert statuses(land(any_root)) == {"a.csv": "already landed"}
         assert landing_digests(lake) == digests and len(digests) == 2

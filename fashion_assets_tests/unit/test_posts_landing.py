@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 from fashion_assets.posts import landing as landing_module
 from fashion_assets.posts.authors import hash_author
 from fashion_assets.posts.cleaning import clean_posts
-from fashion_assets.posts.landed import read_ledger, read_post_index
-from fashion_assets.posts.landing import LandingResult, land_incoming, landed_months, landing_digest
+from fashion_assets.posts.landed import landed_months, read_ledger, read_post_index
+from fashion_assets.posts.landing import LandingResult, land_incoming
+from fashion_assets.posts.month_digests import landing_digest
 from fashion_assets.posts.raw import arrival_counts, collect_raw_posts
 from fashion_assets.posts.schemas import CRAWL_COLUMNS, RAW_POSTS, frame_to_table
 from fashion_assets.storage.errors import UserError

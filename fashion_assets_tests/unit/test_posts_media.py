@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from fashion_assets.media.kinds import SUFFIXES, detect_kind
-from fashion_assets.posts import media_landing
+from fashion_assets.posts import media_contents, media_landing
 from fashion_assets.posts.landed import read_media_manifest
 from fashion_assets.posts.landing import LandingResult, land_incoming
 
@@ -86,7 +86,8 @@ def test_a_seen_file_is_not_read_again(tmp_path: Path, monkeypatch: pytest.Monke
         archive.writestr("p9/1.jpg", JPEG + b"9")
     assert land(tmp_path).media_added == 2
     with monkeypatch.context() as patch:
-        patch.setattr(media_landing, "_read", lambda opened: pytest.fail("read again"))
+        for module in (media_contents, media_landing):
+            patch.setattr(module, "read_media", lambda opened: pytest.fail("read again"))
         assert land(tmp_path).media_added == 0
     path.write_bytes(JPEG + b"another")
     assert land(tmp_path).media_added == 1

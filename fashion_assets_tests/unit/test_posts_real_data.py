@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from fashion_assets.posts.cleaning import clean_posts
-from fashion_assets.posts.landing import land_incoming, landed_months
+from fashion_assets.posts.landed import landed_months
+from fashion_assets.posts.landing import land_incoming
 from fashion_assets.posts.raw import arrival_counts, collect_raw_posts
 
 MAPPING = """

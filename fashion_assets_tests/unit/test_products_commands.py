@@ -14,7 +14,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from fashion_assets.cli import app
-from fashion_assets.products.model_folder import ModelFolder
+from fashion_assets.products.head_record import HeadRecord
+from fashion_assets.products.model_folder import ModelFolder, head_folder
 from fashion_assets.storage.errors import UserError
 from fashion_assets_tests.unit.product_shop_made import write_model_shop
 
@@ -133,6 +134,30 @@ def test_shop_names_are_read_by_the_word_vectors_that_are_named(shop: Path, tmp_
         "words"
     ]
     assert "|shop=words:made@" in manifest.vectors_model_id
+
+
+def test_the_options_of_a_training_are_those_of_the_call_then_those_of_the_settings(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ("train", shop, "--labels", "kind", "--model-dir", tmp_path / "m")
+    done = call(*asked, "--kinds", "knn", "--resampling", "auto", "--components", "5")
+    assert done.exit_code == 0, done.output
+    model = ModelFolder.open(tmp_path / "m")
+    assert "|pca@" in model.manifest.vectors_model_id
+    assert HeadRecord.load(head_folder(model.root, "kind")).kind == "knn"
+    monkeypatch.setenv("FASHION_PRODUCT_RESAMPLING", "auto")
+    monkeypatch.setenv("FASHION_PRODUCT_COMPONENTS", "5")
+    monkeypatch.setenv("FASHION_PRODUCT_HEAD_KINDS", "knn")
+    again = call(*asked)
+    assert again.exit_code == 0 and "knn (kept)" in again.output, again.output
+    other = call(*asked, "--resampling", "none")
+    assert other.exit_code == 0 and "(kept)" not in other.output, other.output
+    monkeypatch.setenv("FASHION_PRODUCT_IMAGE_ENCODERS", "local:visual,local:nothing")
+    assert "there is no encoder 'local:nothing'" in fault(*asked)
+    monkeypatch.setenv("FASHION_PRODUCT_IMAGE_ENCODERS", "")
+    monkeypatch.setenv("FASHION_IMAGE_ENCODER", "local:nowhere")
+    assert "there is no encoder 'local:nowhere'" in fault(*asked)
+    assert "resampling is 'smote'" in fault(*asked, "--resampling", "smote")
 
 
 def test_products_are_projected_onto_names(shop: Path, model: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -66,11 +67,11 @@ def test_encoders_are_tuned_then_heads_trained_on_them_by_the_command_that_is_pr
     assert trained.exit_code == 0, trained.output
     # Judged are products that the encoders did not learn from either: the split of the tuning is that of the training.
     products = take_in_products(shop, ("kind", "colour")).products
-    expected = split_table(products).set_index("id")["split"]
-    assert read_split(tmp_path / "m", list(expected.index)).tolist() == expected.tolist()
+    pd.testing.assert_frame_equal(read_split(tmp_path / "m"), split_table(products))
     model = ModelFolder.open(tmp_path / "m")
-    tuned = {entry.spec for entry in model.manifest.encoders if entry.inside}
-    assert any(spec.startswith("timm:") for spec in tuned) and any(spec.startswith("st:") for spec in tuned)
+    used = {entry.purpose: entry.spec.partition(":")[0] for entry in model.manifest.encoders if entry.inside}
+    assert used == {"image": "timm", "text": "st"}
+    assert "local:visual" in {entry.spec for entry in model.manifest.encoders}
     # The tuned encoders are copied in: the model works without the experiment.
     shutil.rmtree(tmp_path / "m" / "finetuning")
     out = tmp_path / "preds.csv"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -95,3 +96,12 @@ def test_nothing_to_measure_is_a_sentence() -> None:
         evaluate_attribute([None], ["a"], attribute="kind")
     with pytest.raises(UserError, match="1 true labels and 2 predictions"):
         evaluate_attribute(["a"], ["a", "b"])
+
+
+def test_a_series_is_read_in_its_order_whatever_its_index() -> None:
+    truth = pd.Series(["a", None, "b", "a"], index=[9, 7, 5, 3])
+    guess = pd.Series(["a", "b", "a", "a"], index=["w", "x", "y", "z"])
+    found = evaluate_attribute(truth, guess, families=pd.Series([1, 1, 2, 3], index=[3, 2, 1, 0]))
+    assert found.n_items == 3 and found.accuracy.value == pytest.approx(2 / 3)
+    plain = evaluate_attribute(list(truth), list(guess), families=[1, 1, 2, 3])
+    assert found.confusion.equals(plain.confusion) and found.accuracy == plain.accuracy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,10 @@ from fashion_assets.products.calibration import Temperature
 from fashion_assets.products.classifiers import CLASSIFIERS
 from fashion_assets.products.export import HeadsSession, export_heads
 from fashion_assets.products.features import ProductFeatures
-from fashion_assets.products.heads import AttributeHead
+from fashion_assets.products.heads import AttributeHead, JointDecoder
 from fashion_assets.products.heads.kernel import kernel_machines
 from fashion_assets.products.heads.sides import SideTemperatures
+from fashion_assets.products.heads.together import decide_together
 from fashion_assets.products.logit_adjustment import LogitAdjustment
 from fashion_assets.products.onnx_graph import GraphBuilder, Terms
 from fashion_assets.products.vectors import join_vectors
@@ -95,6 +97,56 @@ def test_models_of_one_side(kind: str, sides: dict[str, bool], tmp_path: Path) -
     head = trained(kind, **sides)
     export_heads([head], tmp_path / "heads.onnx")
     check_equal([head], tmp_path / "heads.onnx", products(20, 5, **sides)[0])
+
+
+@pytest.mark.parametrize("transform", ["lfda", "supcon"])
+@pytest.mark.parametrize("kind", ["knn", "logistic"])
+def test_heads_over_mapped_vectors(kind: str, transform: str, tmp_path: Path) -> None:
+    if transform == "supcon":
+        pytest.importorskip("pytorch_metric_learning")
+    features, names = products(70, 0)
+    head = AttributeHead("mapped", kind=kind, params=KINDS[kind], embedding_transform=transform)
+    head.fit(features, names)
+    assert export_heads([head], tmp_path / "heads.onnx").largest_difference <= 1e-5
+    check_equal([head], tmp_path / "heads.onnx", products(30, 5)[0])
+
+
+def test_pictures_of_several_encoders(tmp_path: Path) -> None:
+    features, names = products(70, 0)
+    joined = replace(features.vectors, parts={"image": (5, 4)})
+    given = ProductFeatures(joined, features.titles, features.texts)
+    head = AttributeHead("two encoders").fit(given, names)
+    assert export_heads([head], tmp_path / "heads.onnx").largest_difference <= 1e-5
+    check_equal([head], tmp_path / "heads.onnx", products(30, 5)[0])
+    plain = AttributeHead("one encoder").fit(features, names)
+    seen = products(30, 5)[0]
+    assert np.abs(plain.predict_proba(seen) - head.predict_proba(seen)).max() > 0.01
+
+
+def test_the_joint_decoder_is_in_the_file(tmp_path: Path) -> None:
+    features, names = products(70, 0, words=False)
+    wrong = np.random.default_rng(1).permutation(names)
+    heads = [AttributeHead(name).fit(features, labels) for name, labels in (("one", names), ("two", wrong))]
+    heads[1].calibrate(SideTemperatures(), LogitAdjustment(0.8, np.array([0.7, 0.2, 0.1])))
+    heads.append(AttributeHead("constant").fit(features, ["same"] * 70))
+    told = {head.attribute: head.moved(head.predict_proba(features)) for head in heads[:2]}
+    classes = {name: ["Dresses", "Shirts", "Shoes"] for name in told}
+    # "two" always goes with "one", which the first head knows and the second does not.
+    pairs = dict.fromkeys(told, names)
+    decoder = JointDecoder().fit(pairs, classes, told, pairs)
+    assert decoder.strength_ > 0
+    report = export_heads(heads, tmp_path / "heads.onnx", decoder)
+    assert report.together and report.largest_difference <= 1e-4
+    session = HeadsSession(tmp_path / "heads.onnx", threads=1)
+    seen = products(40, 5, words=False)[0]
+    found, alone = session.decide(seen), session.decide(seen, alone=True)
+    for name, (labels, _, _) in decide_together(heads, decoder, seen).items():
+        assert found[name].tolist() == labels.tolist()
+    for head in heads:
+        assert alone[head.attribute].tolist() == head.predict(seen).tolist()
+    assert (found["two"] != alone["two"]).any() and session.together
+    with pytest.raises(UserError, match="the joint decoder knows one, two"):
+        export_heads(heads[:1], tmp_path / "other.onnx", decoder)
 
 
 def test_heads_of_one_model_share_what_they_compare(tmp_path: Path) -> None:

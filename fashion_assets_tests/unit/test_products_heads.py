@@ -14,7 +14,9 @@ import pytest
 from fashion_assets.products.calibration import Temperature
 from fashion_assets.products.features import ProductFeatures
 from fashion_assets.products.heads import HEAD_KINDS, AttributeHead, HeadConfig
+from fashion_assets.products.heads.config import EMBEDDING_TRANSFORMS
 from fashion_assets.products.heads.sides import SideTemperatures
+from fashion_assets.products.heads.transform import COMPONENTS, EmbeddingTransform
 from fashion_assets.products.logit_adjustment import LogitAdjustment
 from fashion_assets.products.predict import predict_products, wide_predictions
 from fashion_assets.products.schemas import PRODUCT_PREDICTIONS
@@ -105,6 +107,17 @@ def test_rows_without_a_label_are_left_out_and_counted(made: tuple[pd.DataFrame,
     assert head.n_unlabelled_ == 50 and sum(head.class_counts_.values()) == len(products) - 50
 
 
+def test_of_no_product_nothing_is_said(
+    head: AttributeHead, made: tuple[pd.DataFrame, ProductFeatures]
+) -> None:
+    nobody = made[1].take(np.zeros(0, np.int64))
+    assert head.predict_proba(nobody).shape == (0, 3) and [len(one) for one in head.decide(nobody)] == [
+        0,
+        0,
+        0,
+    ]
+
+
 def test_it_abstains_below_its_threshold_and_without_any_side(kernel: AttributeHead) -> None:
     features = made_products(200, seed=2, noise=3.0)[1]
     seen = without_words(features)
@@ -162,6 +175,12 @@ def test_misuse_gets_a_sentence(made: tuple[pd.DataFrame, ProductFeatures]) -> N
         AttributeHead("kind").fit(features, ["a", "b"])
     with pytest.raises(UserError, match="there is no kind of head 'forest'"):
         AttributeHead("kind", kind="forest")
+    with pytest.raises(UserError, match="the kernel machine compares products as they are"):
+        AttributeHead("kind", embedding_transform="lfda")
+    with pytest.raises(UserError, match="there is no embedding transform 'pca'"):
+        AttributeHead("kind", kind="knn", embedding_transform="pca")
+    with pytest.raises(UserError, match="the kernel machine has no option 'C'; it has class_weight_power"):
+        AttributeHead("kind", params={"C": 1.0})
     matrix = features.vectors.matrix.copy()
     matrix[3, 2] = np.nan
     broken = ProductFeatures(replace(features.vectors, matrix=matrix), features.titles, features.texts)
@@ -179,6 +198,12 @@ def test_misuse_gets_a_sentence(made: tuple[pd.DataFrame, ProductFeatures]) -> N
         ({"abstain_below": 1.5}, "expected a probability"),
         ({"n_trials": -1}, "n_trials is -1"),
         ({"resampling": "more"}, "'none' or 'auto'"),
+        (
+            {"embedding_transforms": ("none", "pca")},
+            "no embedding transform 'pca'; expected some of none, lfda",
+        ),
+        ({"embedding_transforms": ()}, "no embedding transform ''"),
+        ({"kinds": ("kernel",), "embedding_transforms": ("lfda",)}, "the only kind is kernel"),
         ({"adjustment_cost": 1.0}, "expected a small share"),
     ],
 )
@@ -186,6 +211,57 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, object], sent
     with pytest.raises(UserError, match=sentence):
         HeadConfig(**options)  # type: ignore[arg-type]
     assert set(FAST_KINDS) < set(HEAD_KINDS)
+
+
+def test_every_loss_of_metric_learning_is_an_embedding_transform() -> None:
+    from fashion_assets.products.metric_losses import LOSSES
+
+    assert ("none", "lfda", *LOSSES) == EMBEDDING_TRANSFORMS
+
+
+@pytest.mark.parametrize("transform", EMBEDDING_TRANSFORMS[1:])
+@pytest.mark.parametrize("kind", ["knn", "logistic"])
+def test_a_head_over_mapped_vectors_is_the_same_after_saving_and_loading(
+    kind: str, transform: str, made: tuple[pd.DataFrame, ProductFeatures], tmp_path: Path
+) -> None:
+    if transform != "lfda":
+        pytest.importorskip("pytorch_metric_learning", reason="the extra tune is not installed")
+    products, features = made
+    head = AttributeHead("season", kind=kind, embedding_transform=transform)
+    head.fit(features, products["label_season"]).save(tmp_path)
+    again = AttributeHead.load(tmp_path)
+    new, seen = made_products(200, seed=1)
+    for given in (seen, without_words(seen), without_pictures(seen)):
+        assert np.array_equal(again.predict_proba(given), head.predict_proba(given))
+    assert again.embedding_transform == transform
+    # Season shows in the picture only.
+    plain = AttributeHead("season", kind=kind).fit(features, products["label_season"])
+    truth = new["label_season"].to_numpy()
+    right, before = ((one.predict(seen) == truth).mean() for one in (head, plain))
+    assert right > (0.75 if kind == "logistic" else before), (right, before)
+
+
+def test_mapped_rows_have_a_spread_of_one_and_nothing_stays_nothing() -> None:
+    generator = np.random.default_rng(0)
+    codes = generator.integers(0, 3, 150)
+    rows = (generator.normal(size=(150, 70)) + 3 * np.eye(3, 70)[codes]).astype(np.float32)
+    rows[:5] = 0
+    found = EmbeddingTransform.fit("lfda", rows, codes, seed=7)
+    mapped = found.apply(rows)
+    assert mapped.shape == (150, COMPONENTS) and not mapped[:5].any()
+    assert np.square(mapped).mean() == pytest.approx(1.0, rel=1e-4)
+    centres = np.array([mapped[codes == code][5:].mean(axis=0) for code in range(3)])
+    nearest = ((mapped[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+    assert (nearest[5:] == codes[5:]).mean() > 0.95
+
+
+def test_a_transform_without_a_vector_gets_a_sentence() -> None:
+    from fashion_assets.products.vectors import join_vectors
+
+    titles = ("red dress", "blue shirt") * 10
+    features = ProductFeatures(join_vectors([str(row) for row in range(20)], {}), titles, titles)
+    with pytest.raises(UserError, match="lfda has no vector to map"):
+        AttributeHead("kind", kind="logistic", embedding_transform="lfda").fit(features, ["a", "b"] * 10)
 
 
 def test_predictions_are_a_long_table_and_a_wide_one(made: tuple[pd.DataFrame, ProductFeatures]) -> None:

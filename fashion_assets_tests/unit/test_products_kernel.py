@@ -7,16 +7,15 @@ import pytest
 import scipy.sparse
 
 from fashion_assets.encoders.rows import unit_rows
-from fashion_assets.products.classifiers.base import softmax
 from fashion_assets.products.heads.kernel import (
-    REGULARISATION,
-    SHARPNESS,
     Attribute,
     KernelBench,
     KernelMachine,
     kernel_machines,
+    link,
     thinned,
 )
+from fashion_assets.products.heads.least_squares import REGULARISATION, class_ridge
 from fashion_assets.products.heads.similarity import similarity
 from fashion_assets.products.heads.space import Signals
 
@@ -44,15 +43,21 @@ def attribute() -> Attribute:
     return KernelBench(SIGNALS).prepare(CODES, 3)
 
 
-def solved(train: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """The textbook: one system for the labelled products of ``train``."""
+def chances(scores: np.ndarray) -> np.ndarray:
+    """In proportion to a power of the scores where they are above 0, next to nothing below."""
+    positive = np.log1p(np.exp(20 * scores)) ** 2.5
+    return positive / positive.sum(axis=1, keepdims=True)
+
+
+def solved(train: np.ndarray, rows: np.ndarray, ridge: np.ndarray | None = None) -> np.ndarray:
+    """The textbook: one system for the labelled products of ``train``, ``ridge`` (n,) on its diagonal."""
     known = train[CODES[train] >= 0]
     own = SIGNALS.take(known)
     targets = np.eye(3)[CODES[known]]
     mean = targets.mean(axis=0)
-    weights = np.linalg.solve(similarity(own, own) + REGULARISATION * np.eye(len(known)), targets - mean)
-    scores = SHARPNESS * (similarity(SIGNALS.take(rows), own) @ weights + mean)
-    return softmax(scores)
+    diagonal = np.full(len(known), REGULARISATION) if ridge is None else ridge[known]
+    weights = np.linalg.solve(similarity(own, own) + np.diag(diagonal), targets - mean)
+    return chances(similarity(SIGNALS.take(rows), own) @ weights + mean)
 
 
 @pytest.mark.parametrize("count", [20, 60])
@@ -67,6 +72,43 @@ def test_leaving_products_out_afterwards_is_never_having_known_them(attribute: A
     rows = np.array([5, 40, 60, 88])
     others = np.setdiff1d(np.arange(N), rows)
     assert attribute.left_out(rows) == pytest.approx(solved(others, rows), abs=1e-4)
+
+
+def test_scores_above_nought_count_by_their_power_and_all_stay_in_order() -> None:
+    scores = np.array([[0.75, 0.25, 0.0, -0.1], [-3.0, -2.0, -2.5, -1.9]])
+    found = link(scores)
+    assert found == pytest.approx(chances(scores)) and found.sum(axis=1) == pytest.approx(np.ones(2))
+    assert found[0, 0] / found[0, 1] == pytest.approx(3.0**2.5, rel=0.01)
+    assert (np.argsort(found, axis=1) == np.argsort(scores, axis=1)).all() and (found > 0).all()
+
+
+def test_class_weights_are_a_ridge_by_class() -> None:
+    """Each product counts (m / (k m_c)) ** power times, 1 on average: the weighted squares have this least point."""
+    codes = np.array([0] * 6 + [1] * 2 + [-1, 2])
+    ridge = class_ridge(codes, 3, 0.5, slice(8))
+    weights = np.array([8 / (2 * 6)] * 6 + [8 / (2 * 2)] * 2) ** 0.5
+    assert REGULARISATION / ridge[:8] == pytest.approx(weights / weights.mean())
+    # No label: as it is. A class that the counted ones lack: as loud as a class of one.
+    assert ridge[8] == REGULARISATION and REGULARISATION / ridge[9] == pytest.approx(2 / weights.mean())
+    assert class_ridge(codes, 3, 0.0, slice(8)) == pytest.approx(np.full(10, REGULARISATION))
+
+
+def test_a_weighted_machine_is_the_weighted_textbook_everywhere() -> None:
+    rare = np.where((CODES == 2) & (np.arange(N) % 4 > 0), 0, CODES)
+    ridge = class_ridge(rare, 3, 0.5, slice(60))
+    attribute = KernelBench(SIGNALS, ridge).prepare(CODES, 3)
+    later = np.arange(70, N)
+    expected = solved(np.arange(60), later, ridge)
+    assert attribute.held_out(60, slice(70, N)) == pytest.approx(expected, abs=1e-4)
+    assert np.abs(expected - solved(np.arange(60), later)).max() > 0.02
+    rows = np.array([5, 40, 60, 88])
+    others = np.setdiff1d(np.arange(N), rows)
+    assert attribute.left_out(rows) == pytest.approx(solved(others, rows, ridge), abs=1e-4)
+    made = kernel_machines(SIGNALS, {"one": CODES}, {"one": 3}, ridge)["one"]
+    both = np.flatnonzero(SIGNALS.has_image & SIGNALS.has_text)
+    assert made.predict_proba(SIGNALS.take(both)) == pytest.approx(
+        solved(np.arange(N), both, ridge), abs=1e-4
+    )
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +139,7 @@ def test_one_side_alone_is_least_squares_on_that_side(machine: KernelMachine) ->
     mean = np.eye(3)[CODES[CODES >= 0]].mean(axis=0)
     system = kernel[np.ix_(known, known)] + REGULARISATION * np.eye(len(known))
     weights = np.linalg.solve(system, np.eye(3)[CODES[4:][known]] - mean)
-    expected = softmax(SHARPNESS * (kernel[:, known] @ weights + mean))
+    expected = chances(kernel[:, known] @ weights + mean)
     assert machine.predict_proba(pictures) == pytest.approx(expected, abs=1e-4)
 
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from fashion_assets.encoders.cache import EmbeddingCache
+from fashion_assets.products.embedding import embed_products
 from fashion_assets.products.head_record import HeadRecord
 from fashion_assets.products.heads import HeadConfig
 from fashion_assets.products.model_folder import MANIFEST, ModelFolder, head_folder
 from fashion_assets.products.model_predicting import load_heads, predict_model, project_model, take_in
 from fashion_assets.products.model_training import TrainedModel, TrainingPlan, train_model
+from fashion_assets.products.prediction_files import evaluate_files
+from fashion_assets.products.reduction import VectorReduction
+from fashion_assets.products.splits import read_split
 from fashion_assets.storage.errors import UserError
 from fashion_assets_tests.unit.product_shop_made import write_model_shop
 
@@ -70,6 +76,84 @@ def test_the_same_call_takes_finished_heads_over_and_another_one_does_not(
     other = TrainingPlan(labels=("kind",), heads=HeadConfig(kinds=("logistic",), abstain_below=0.9))
     found = train_model(shop, copy, other)
     assert found.reused == () and ModelFolder.open(copy).attributes == ("kind",)
+
+
+def test_what_was_said_of_the_test_products_is_judged_as_any_file_of_predictions(
+    shop: Path, trained: TrainedModel
+) -> None:
+    found = evaluate_files(trained.root / "test_predictions.csv", shop / "cards.csv")
+    split = read_split(trained.root)
+    assert found.n_judged == found.n_predictions == (split["split"] == "test").sum()
+    assert found.n_all_right == trained.joint.n
+    assert found.all_right.value == pytest.approx(trained.joint.together.value)
+    assert found.decided.startswith("the labels are")
+    if not trained.joint.has_decoder:
+        for name, record in trained.records.items():
+            assert found.metrics[name].accuracy.value == pytest.approx(record.metrics["accuracy"])
+
+
+def test_vectors_are_reduced_by_axes_of_the_training_part_alone(shop: Path, copy: Path) -> None:
+    train_model(shop, copy, replace(PLAN, components=3))
+    model = ModelFolder.open(copy)
+    assert "reduction/reduction.json" in model.manifest.files
+    assert "|pca@" in model.manifest.vectors_model_id
+    taken = take_in(shop, model)
+    assert {part.stop - part.start for part in taken.features.vectors.blocks.values()} == {3}
+    predicted = predict_model(model, taken).set_index("id")["kind"]
+    truth = pd.read_csv(shop / "cards.csv", dtype=str).drop_duplicates("id").set_index("id")["kind"]
+    assert (predicted == truth).mean() > 0.8
+    encoders, split = model.encoders(), read_split(copy).set_index("id")["split"]
+    whole = embed_products(
+        taken.products,
+        shop,
+        text_encoder=encoders.text,
+        image_encoders=encoders.images,
+        cache=EmbeddingCache(copy / "cache"),
+    ).vectors
+    learned = whole.take((taken.products["id"].map(split) == "train").to_numpy())
+    assert VectorReduction.load(copy / "reduction").model_id == VectorReduction.fit(learned, 3).model_id
+    train_model(shop, copy, PLAN)
+    assert not (copy / "reduction").exists()
+    assert "|pca@" not in ModelFolder.open(copy).manifest.vectors_model_id
+
+
+def test_a_folder_keeps_the_encoders_of_its_last_training_and_no_other(
+    shop: Path, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words, before = tmp_path / "made.vec", {path.name for path in (copy / "encoders").iterdir()}
+    words.write_text("3 2\ngown 1 0\nsneaker 0 1\ntote 1 1\n", "utf-8")
+    plan = replace(PLAN, text_encoder=f"words:{words}")
+
+    class Killed(Exception):
+        pass
+
+    remove = shutil.rmtree
+
+    def killed(path: Path, ignore_errors: bool = False) -> None:
+        if path.parent.name == "encoders":
+            raise Killed
+        remove(path, ignore_errors)
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(shutil, "rmtree", killed)
+        train_model(shop, copy, plan)
+    # Killed when the model stood and the old encoder was to go: the model is whole, and does not name it.
+    files = ModelFolder.open(copy).manifest.files
+    (folder,) = {name.split("/")[1] for name in files if name.startswith("encoders/")}
+    assert {path.name for path in (copy / "encoders").iterdir()} == {*before, folder}
+    train_model(shop, copy, plan)
+    assert [path.name for path in (copy / "encoders").iterdir()] == [folder]
+    words.write_text("3 2\ngown 1 0\nsneaker 0 1\ntote 1 -1\n", "utf-8")
+    train_model(shop, copy, plan)
+    (other,) = (copy / "encoders").iterdir()
+    assert other.name != folder and ModelFolder.open(copy).encoders().text.dim == 2
+
+
+def test_test_products_stay_unseen_when_other_labels_are_learned(shop: Path, copy: Path) -> None:
+    before = read_split(copy)
+    again = train_model(shop, copy, replace(PLAN, labels=("colour",), seed=8))
+    pd.testing.assert_frame_equal(read_split(copy), before)
+    assert any("delete split.csv there" in note for note in again.notes)
 
 
 def test_a_folder_that_was_moved_predicts_the_same(shop: Path, trained: TrainedModel, copy: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,21 @@ def test_few_axes_keep_what_lies_in_few_dimensions() -> None:
     assert np.abs(before[seen] - after[seen]).max() < 0.05
 
 
+def test_encoders_of_one_block_are_reduced_by_themselves_and_weigh_the_same() -> None:
+    rng = np.random.default_rng(3)
+    wide, narrow = rng.normal(size=(30, 10)) * 100, rng.normal(size=(30, 3))
+    both = np.hstack([wide / np.linalg.norm(wide, axis=1)[:, None], narrow])
+    both[4] = 0
+    given = join_vectors([str(row) for row in range(30)], {"image": both}, parts={"image": (10, 3)})
+    reduction = VectorReduction.fit(given, 4)
+    assert list(reduction.blocks) == ["image.0"]  # the other is no wider
+    reduced = reduction.transform(given)
+    assert reduced.widths("image") == (4, 3) and not reduced.has("image")[4]
+    first, second = np.split(reduced.block("image")[reduced.has("image")], [4], axis=1)
+    np.testing.assert_allclose(np.linalg.norm(first, axis=1), 0.5**0.5, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(second, axis=1), 0.5**0.5, atol=1e-5)
+
+
 def test_it_is_the_same_after_saving_and_of_its_own_vectors_only(tmp_path: Path) -> None:
     given = vectors()
     reduction = VectorReduction.fit(given, 3)
@@ -49,6 +65,9 @@ def test_it_is_the_same_after_saving_and_of_its_own_vectors_only(tmp_path: Path)
     assert other.model_id != reduction.model_id
     with pytest.raises(UserError, match="the reduction was fitted on vectors of"):
         reduction.transform(reduction.transform(given))
+    narrow = join_vectors(given.ids, {"image": given.block("image")[:, :9], "text": given.block("text")})
+    with pytest.raises(UserError, match="fitted on 12 image numbers per product, these vectors have 9"):
+        reduction.transform(replace(narrow, model_id=given.model_id))
 
 
 def test_bad_folders_and_numbers_get_a_sentence(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ import pytest
 from fashion_assets.products.calibration import Temperature
 from fashion_assets.products.features import ProductFeatures
 from fashion_assets.products.heads import AttributeHead, HeadConfig
-from fashion_assets.products.heads.kernel import kernel_machines
+from fashion_assets.products.heads.config import Candidate
+from fashion_assets.products.heads.kernel import KernelMachine, kernel_machines
+from fashion_assets.products.heads.least_squares import class_ridge
 from fashion_assets.products.heads.sides import SideTemperatures, shown_sides
 from fashion_assets.products.heads.space import FeatureSpace
 from fashion_assets.products.heads.unseen import Unseen
@@ -35,6 +37,7 @@ def shop(
     return products, ProductFeatures(replace(features.vectors, matrix=matrix), titles, titles)
 
 
+KERNEL = Candidate("kernel")
 EVERY, NONE = np.ones(N, bool), np.zeros(N, bool)
 DRAWN = np.random.default_rng(5).integers(0, 4, N)
 SHOPS = {"pictures only": (EVERY, NONE), "texts only": (NONE, EVERY), "mixed": (DRAWN == 1, DRAWN == 2)}
@@ -52,17 +55,60 @@ def test_held_out_products_are_judged_as_a_head_of_the_known_ones_would(name: st
     machine = kernel_machines(unseen.bench.signals.take(known), {"kind": unseen.codes[known]}, {"kind": 3})
     rows = unseen.test if second else unseen.validation
     expected = machine["kind"].predict_proba(unseen.bench.signals.take(rows))
-    np.testing.assert_allclose(unseen.after("kernel", second=second), expected, atol=2e-4)
+    np.testing.assert_allclose(unseen.after(KERNEL, second=second), expected, atol=2e-4)
     if name == "mixed":
         assert set(unseen.shown[rows]) == {"both", "image", "text"}
-        part, said = unseen.alone("kernel", "image") or pytest.fail("there is a machine of pictures")
+        part, said = unseen.alone(KERNEL, "image") or pytest.fail("there is a machine of pictures")
         judged = np.flatnonzero(np.isin(part, unseen.validation))
         seen = unseen.bench.signals.take(part[judged]).only("image")
         known = np.arange(unseen.bench.starts[0])
         first = kernel_machines(unseen.bench.signals.take(known), {"kind": unseen.codes[known]}, {"kind": 3})
         np.testing.assert_allclose(said[judged], first["kind"].predict_proba(seen), atol=2e-4)
     else:
-        assert unseen.alone("kernel", "image") is None and unseen.alone("kernel", "text") is None
+        assert unseen.alone(KERNEL, "image") is None and unseen.alone(KERNEL, "text") is None
+
+
+def mixed(power: float = 0.0) -> Unseen:
+    products, features = shop(*SHOPS["mixed"])
+    codes = label_codes(products["label_kind"])[1]
+    # A rare class, so that weights matter.
+    codes[(codes == 2) & (np.arange(N) % 5 > 0)] = 0
+    codes[::17] = -1
+    products = products.assign(label_kind=[None if code < 0 else f"class {code}" for code in codes])
+    unseen = Unseen("kind", codes, 3, features, made_split(N), HeadConfig(), products)
+    unseen.weigh(power)
+    return unseen
+
+
+def machine_of(unseen: Unseen, known: np.ndarray, power: float) -> KernelMachine:
+    """A machine of the products ``known`` alone, with weights after the classes of all training products."""
+    own = unseen.codes[known]
+    ridge = class_ridge(unseen.codes, 3, power, slice(unseen.bench.starts[0]))[known]
+    return kernel_machines(unseen.bench.signals.take(known), {"kind": own}, {"kind": 3}, ridge)["kind"]
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5])
+def test_random_split_and_learning_curve_judge_one_sided_products_by_the_machine_of_their_side(
+    power: float,
+) -> None:
+    unseen = mixed(power)
+    signals, first = unseen.bench.signals, unseen.bench.starts[0]
+    rows, others, said = unseen.left_out(KERNEL)
+    assert set(unseen.shown[rows]) == {"both", "image", "text"}
+    expected = machine_of(unseen, others, power).predict_proba(signals.take(rows))
+    np.testing.assert_allclose(said, expected, atol=2e-4)
+    curve = unseen.learning_curve(KERNEL)
+    assert [count for count, _ in curve] == [
+        int((unseen.train < at).sum()) for at in unseen.bench.curve_counts
+    ]
+    for (_, chances), at in zip(curve, unseen.bench.curve_counts, strict=True):
+        machine = machine_of(unseen, np.arange(at), power)
+        expected = machine.predict_proba(signals.take(unseen.validation))
+        np.testing.assert_allclose(chances, expected, atol=2e-4)
+    assert (
+        np.array_equal(curve[-1][1], unseen.after(KERNEL, second=False))
+        and unseen.bench.curve_counts[-1] == first
+    )
 
 
 @pytest.mark.parametrize("kind", ["kernel", "logistic"])

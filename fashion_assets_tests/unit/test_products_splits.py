@@ -19,6 +19,7 @@ from fashion_assets.products.splits import (
     product_split,
     read_split,
     split_table,
+    stored_or_new_split,
     write_split,
 )
 from fashion_assets.storage.errors import UserError
@@ -121,15 +122,31 @@ def test_a_split_is_stored_and_read_back(tmp_path: Path) -> None:
     )
     path = write_split(tmp_path, table)
     assert path.read_text("utf-8").splitlines()[0] == "id,family,split"
-    assert read_split(tmp_path, ["9", "0"]).tolist() == [table["split"][9], table["split"][0]]
+    pd.testing.assert_frame_equal(read_split(tmp_path), table)
     assert pa.Table.from_pandas(table, schema=PRODUCT_SPLIT, preserve_index=False).num_rows == 10
-    with pytest.raises(UserError, match="does not know 1 of 2 products, such as new"):
-        read_split(tmp_path, ["1", "new"])
     with pytest.raises(UserError, match=r"holds no split\.csv"):
-        read_split(tmp_path / "other", [])
-    path.write_text("id,family,split\n1,0,holdout\n", "utf-8")
-    with pytest.raises(UserError, match="is no split"):
-        read_split(tmp_path, ["1"])
+        read_split(tmp_path / "other")
+    for row in ("1,0,holdout", "1,none,test"):
+        path.write_text(f"id,family,split\n{row}\n", "utf-8")
+        with pytest.raises(UserError, match="is no split"):
+            read_split(tmp_path)
+
+
+def test_a_stored_split_stays_while_the_products_are_the_same(tmp_path: Path) -> None:
+    products = cards(["hat", "coat", "scarf", "belt", "sock", "skirt", "glove", "jeans", "dress", "watch"])
+    first, note = stored_or_new_split(tmp_path, products, seed=1)
+    assert note == "" and not first.equals(split_table(products, seed=2))
+    write_split(tmp_path, first)
+    again, note = stored_or_new_split(tmp_path, products, seed=1)
+    assert note == "" and again.equals(first)
+    kept, note = stored_or_new_split(tmp_path, products.assign(label_kind=["a", "b"] * 5), seed=2)
+    assert kept.equals(first) and "delete split.csv there" in note
+    # Other products, or a family that would now stand on both sides: split anew.
+    one, other = ((first["split"] == part).to_numpy().argmax() for part in ("train", "test"))
+    joined = products.assign(title=products["title"].mask(products.index.isin([one, other]), "muff"))
+    for changed in (products.head(9), joined):
+        drawn, note = stored_or_new_split(tmp_path, changed, seed=2)
+        assert note == "" and drawn.equals(split_table(changed, seed=2))
 
 
 def test_shares_that_leave_nothing_to_learn_from_get_a_sentence() -> None:

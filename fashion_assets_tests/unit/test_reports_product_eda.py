@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from fashion_assets.products.schemas import QUARANTINED_PRODUCTS
+from fashion_assets.products.statistics import product_statistics
 from fashion_assets.reports.product_eda import explore_products, render_product_eda
 from fashion_assets.reports.product_eda_charts import column_chart_svg, heat_map_svg, rank_chart_svg
 from fashion_assets.storage.errors import UserError
@@ -26,7 +27,7 @@ def charts(page: str) -> list[ElementTree.Element]:
 
 
 def test_the_page_shows_every_label_column_with_its_charts() -> None:
-    page = render_product_eda(shop(), NOBODY, MOMENT, title="Shop")
+    page = render_product_eda(product_statistics(shop()), NOBODY, MOMENT, title="Shop")
     assert re.findall(r'<article class="card" id="(.*?)">\s*<h3>(.*?)</h3>', page) == [
         ("attribute-0", "kind"),
         ("attribute-1", "season"),
@@ -41,7 +42,7 @@ def test_refused_cards_and_pictures_without_card_are_counted_and_placed() -> Non
     rows = [("1", "a.csv", 3, "image", "broken & cut", "{}"), ("2", "a.csv", 9, "image", "other", "{}")]
     refused = pd.DataFrame(rows, columns=QUARANTINED_PRODUCTS.names)
     unnamed = [f"images/{number}.jpg" for number in range(70)]
-    page = render_product_eda(shop(), refused, MOMENT, unnamed_pictures=unnamed)
+    page = render_product_eda(product_statistics(shop()), refused, MOMENT, unnamed_pictures=unnamed)
     assert re.search(r"<td>image</td><td class=\"n\">2</td><td>a\.csv:3</td><td>broken &amp; cut</td>", page)
     assert "images/59.jpg, and 10 more" in page
     assert re.search(r"cards arrived</dt><dd>8</dd>.*?refused</dt><dd>2</dd>", page, re.DOTALL)
@@ -57,13 +58,14 @@ def test_nothing_on_a_card_reaches_out_of_the_page() -> None:
         f"label_{evil}": evil,
     }
     refused = pd.DataFrame([(evil, evil, 1, evil, evil, "{}")], columns=QUARANTINED_PRODUCTS.names)
-    page = render_product_eda(table([row, row]), refused, MOMENT, unnamed_pictures=[evil], title=evil)
+    found = product_statistics(table([row, row]))
+    page = render_product_eda(found, refused, MOMENT, unnamed_pictures=[evil], title=evil)
     assert "<script" not in page and "<img" not in page and "\u202e" not in page
     assert len(charts(page)) == 8
 
 
 def test_an_empty_set_has_a_page() -> None:
-    page = render_product_eda(table([]), NOBODY, MOMENT)
+    page = render_product_eda(product_statistics(table([])), NOBODY, MOMENT)
     assert "The cards have no label column." in page and "Nothing stands out." not in page
 
 

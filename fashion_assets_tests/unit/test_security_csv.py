@@ -8,7 +8,6 @@ import json
 import re
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -47,6 +46,6 @@ def test_predictions_and_refusals_hold_no_formula() -> None:
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_the_split_of_a_model_holds_no_formula_and_is_read_back(tmp_path: Path, split: str) -> None:
-    made = pd.DataFrame({"id": FORMULAS, "family": FORMULAS, "split": split})[PRODUCT_SPLIT.names]
+    made = pd.DataFrame({"id": FORMULAS, "family": 0, "split": split})[PRODUCT_SPLIT.names]
     assert_inert(write_split(tmp_path, made).read_text("utf-8"))
-    np.testing.assert_array_equal(read_split(tmp_path, FORMULAS), np.full(len(FORMULAS), split, object))
+    assert read_split(tmp_path)["id"].tolist() == FORMULAS

@@ -28,7 +28,8 @@ def export(
     say(
         console,
         [
-            f"{len(report.attributes)} heads ({', '.join(report.attributes)}) in {report.megabytes:.1f} MB; largest "
+            f"{len(report.attributes)} heads ({', '.join(report.attributes)})"
+            f"{' with the joint decoder' if report.together else ''} in {report.megabytes:.1f} MB; largest "
             f"difference from the heads over {report.checked_products:,} products {report.largest_difference:.1e} "
             f"-> {report.path}"
         ],

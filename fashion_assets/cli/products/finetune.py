@@ -13,11 +13,11 @@ from fashion_assets.cli.products.options import (
     Encoding,
     Labels,
     ModelDir,
+    Seed,
     Source,
-    four_figures,
+    figures_table,
     model_folder,
     names_of,
-    narrow_table,
     say,
 )
 from fashion_assets.cli.progress import steps
@@ -52,16 +52,16 @@ def finetune(
         bool, typer.Option("--delete-tensors", help="Delete the cached pictures and texts at the end.")
     ] = False,
     encoding: Encoding = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same split.")] = 7,
+    seed: Seed = 7,
     data_dir: DataDir = Path("data"),
 ) -> None:
     """Tune encoders on the products; then train heads on their vectors with the command that is printed."""
     import numpy as np
     from rich.console import Console
 
-    from fashion_assets.products.cards import label_columns_of
-    from fashion_assets.products.intake import take_in_products
-    from fashion_assets.products.splits import split_table
+    from fashion_assets.products.model_encoders import with_colours
+    from fashion_assets.products.splits import store_first_split
+    from fashion_assets.products.training_products import training_products
     from fashion_assets.products.tuning.config import TuningConfig
     from fashion_assets.products.tuning.finetuning import finetune_products
 
@@ -78,14 +78,17 @@ def finetune(
         seed=seed,
     )
     with steps() as step:
-        intake = take_in_products(source, names_of(labels, "--labels"), encoding=encoding, progress=step)
-        split = split_table(intake.products, seed=seed)
+        taken = training_products(
+            source, root, names_of(labels, "--labels"), encoding=encoding, seed=seed, progress=step
+        )
+        # So that whatever is trained on these encoders is judged on products that they did not learn from.
+        store_first_split(root, taken.split)
         tuned = finetune_products(
-            intake.products,
+            taken.products,
             source,
-            split=np.asarray(split["split"], dtype=object),
-            families=split["family"].to_numpy(),
-            attributes=[one.removeprefix("label_") for one in label_columns_of(intake.products)],
+            split=np.asarray(taken.split["split"], dtype=object),
+            families=taken.split["family"].to_numpy(),
+            attributes=taken.attributes,
             image_encoder=image_encoder,
             text_encoder=text_encoder,
             experiments=root / "finetuning",
@@ -96,17 +99,13 @@ def finetune(
             progress=step,
         )
     console = Console()
-    say(console, intake.sentences())
-    console.print(
-        narrow_table(
-            [{"attribute": one, **four_figures(found.summary())} for one, found in tuned.metrics.items()]
-        )
-    )
+    say(console, taken.notes)
+    console.print(figures_table({name: ({}, found.summary()) for name, found in tuned.metrics.items()}))
     following = ["fashion-assets", "products", "train", str(source), "--model-dir", str(root)]
-    # The split follows from labels and seed: with others, test products would be some that the encoders learned from.
     following += ["--labels", labels] if labels is not None else []
     following += ["--seed", str(seed)]
     following += ["--encoding", encoding] if encoding is not None else []
-    following += ["--image-encoder", tuned.image_spec] if tuned.image_spec else []
+    pictures = ",".join(with_colours(tuned.image_spec)) if tuned.image_spec else ""
+    following += ["--image-encoder", pictures] if pictures else []
     following += ["--text-encoder", tuned.text_spec] if tuned.text_spec else []
     say(console, [f"Best epoch {tuned.best_epoch} -> {tuned.folder}", f"Next: {shlex.join(following)}"])

@@ -32,6 +32,7 @@ Labels = Annotated[
     str | None,
     typer.Option(help="Label columns, with commas; unset: every column that looks like one."),
 ]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same split and the same model.")]
 
 
 def model_folder(given: Path | None, settings: Settings) -> Path:
@@ -69,6 +70,13 @@ def say(console: Console, lines: Iterable[str]) -> None:
     """Each line as it is, however wide the terminal."""
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def figures_table(rows: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any]]]) -> Table:
+    """A row per attribute: what is to stand before its figures (title -> text), and ``AttributeMetrics.summary``."""
+    return narrow_table(
+        [{"attribute": name, **before, **four_figures(found)} for name, (before, found) in rows.items()]
+    )
 
 
 def four_figures(found: Mapping[str, Any]) -> dict[str, str]:

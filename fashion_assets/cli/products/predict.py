@@ -71,12 +71,9 @@ def predict(
 
 def _trained_on(root: Path, ids: list[str]) -> list[str]:
     """A sentence, if the model has seen some of the products with their labels: figures on them would flatter."""
-    import pandas as pd
+    from fashion_assets.products.splits import read_split
 
-    from fashion_assets.products.splits import SPLIT_FILE
-    from fashion_assets.storage.csv_text import with_formula
-
-    known = set(pd.read_csv(root / SPLIT_FILE, dtype=str, keep_default_na=False)["id"].map(with_formula))
+    known = set(read_split(root)["id"])
     seen = sum(one in known for one in ids)
     if not seen:
         return []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,17 +12,16 @@ from fashion_assets.cli.products.options import (
     Encoding,
     Labels,
     ModelDir,
+    Seed,
     Source,
-    four_figures,
+    figures_table,
     model_folder,
     names_of,
-    narrow_table,
     say,
 )
 from fashion_assets.cli.progress import steps
 
 if TYPE_CHECKING:
-    from fashion_assets.products.heads import HeadConfig
     from fashion_assets.products.model_training import TrainedModel
 
 
@@ -33,8 +32,8 @@ def train(
     image_encoder: Annotated[
         list[str] | None,
         typer.Option(
-            help="Picture encoder, e.g. onnx:net.onnx; several with commas, side by side. Unset: FASHION_IMAGE_ENCODER "
-            "beside local:visual."
+            help="Picture encoder, e.g. onnx:net.onnx; several with commas, side by side. Unset: "
+            "FASHION_PRODUCT_IMAGE_ENCODERS, or FASHION_IMAGE_ENCODER beside local:visual."
         ),
     ] = None,
     text_encoder: Annotated[
@@ -50,24 +49,51 @@ def train(
             "unset: those learned on the texts, where no --text-encoder is named."
         ),
     ] = None,
+    components: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Principal components that each encoder's vectors are reduced to, fitted on the training part; unset: "
+            "FASHION_PRODUCT_COMPONENTS, or the vectors as they are.",
+        ),
+    ] = None,
     kinds: Annotated[
-        str | None, typer.Option(help="Kinds of head to try, with commas; unset: those that pay.")
+        str | None,
+        typer.Option(
+            help="Kinds of head to try, with commas; unset: FASHION_PRODUCT_HEAD_KINDS, or those that pay."
+        ),
+    ] = None,
+    embedding_transforms: Annotated[
+        str | None,
+        typer.Option(
+            help="Metric learning to try before the kinds, with commas: none, lfda, supcon, …; unset: "
+            "FASHION_PRODUCT_EMBEDDING_TRANSFORMS, or none."
+        ),
     ] = None,
     n_trials: Annotated[
-        int | None, typer.Option(min=0, help="Optuna trials per head; 0 takes the defaults as they are.")
-    ] = None,
-    abstain_below: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="Under this confidence a prediction is marked abstained."),
+        int | None,
+        typer.Option(
+            min=0,
+            help="Optuna trials per head; unset: FASHION_PRODUCT_TRIALS, or 0, the defaults as they are.",
+        ),
     ] = None,
     resampling: Annotated[
         str | None,
         typer.Option(
-            help="auto: compare drawing classes evenly (SMOTE too) with class weights, keep what wins; unset: none."
+            help="auto: compare drawing classes evenly (SMOTE too) with class weights, keep what wins; unset: "
+            "FASHION_PRODUCT_RESAMPLING, or none."
+        ),
+    ] = None,
+    abstain_below: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Under this confidence a prediction is marked abstained; unset: FASHION_PRODUCT_ABSTAIN_BELOW.",
         ),
     ] = None,
     encoding: Encoding = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same split and heads.")] = 7,
+    seed: Seed = 7,
     data_dir: DataDir = Path("data"),
 ) -> None:
     """Train one head per label on pictures and texts; judged on product families that it has not seen.
@@ -76,6 +102,7 @@ def train(
     """
     from rich.console import Console
 
+    from fashion_assets.defs.head_options import head_config
     from fashion_assets.products.model_training import OWN_WORDS, TrainingPlan, train_model
     from fashion_assets.reports.product_heads import write_heads_report
 
@@ -83,12 +110,19 @@ def train(
     root = model_folder(model_dir, settings)
     plan = TrainingPlan(
         labels=names_of(labels, "--labels"),
-        # A network tells the article, local:visual the colour.
-        image_encoders=_specs(image_encoder)
-        or tuple(dict.fromkeys((settings.image_encoder, "local:visual"))),
+        image_encoders=_specs(image_encoder) or settings.product_pictures,
         text_encoder=text_encoder or OWN_WORDS,
         word_encoder=word_encoder,
-        heads=_head_config(kinds, n_trials, abstain_below, resampling, seed),
+        components=settings.product_components if components is None else components,
+        heads=head_config(
+            settings,
+            kinds=names_of(kinds, "--kinds"),
+            embedding_transforms=names_of(embedding_transforms, "--embedding-transforms"),
+            n_trials=n_trials,
+            resampling=resampling,
+            abstain_below=abstain_below,
+            seed=seed,
+        ),
         seed=seed,
         encoding=encoding,
     )
@@ -111,42 +145,27 @@ def _specs(given: list[str] | None) -> tuple[str, ...]:
     return tuple(spec.strip() for one in given or [] for spec in one.split(",") if spec.strip())
 
 
-def _head_config(
-    kinds: str | None,
-    n_trials: int | None,
-    abstain_below: float | None,
-    resampling: str | None,
-    seed: int,
-) -> HeadConfig:
-    from fashion_assets.products.heads import HeadConfig
-
-    changes: dict[str, Any] = {"kinds": names_of(kinds, "--kinds")} if kinds is not None else {}
-    changes |= {} if n_trials is None else {"n_trials": n_trials}
-    changes |= {} if abstain_below is None else {"abstain_below": abstain_below}
-    changes |= {} if resampling is None else {"resampling": resampling}
-    return HeadConfig(seed=seed, **changes)
-
-
 def _show_training(trained: TrainedModel) -> None:
     """The notes, a table of the heads, and how long it took."""
     from rich.console import Console
 
     console = Console()
     say(console, trained.notes)
-    rows = [
-        {
-            "attribute": name,
-            "head": record.kind + (" (kept)" if name in trained.reused else ""),
-            "products": f"{record.metrics.get('n_items', 0):,}",
-            **four_figures(record.metrics),
-        }
+    rows = {
+        name: (
+            {
+                "head": record.shown_kind + (" (kept)" if name in trained.reused else ""),
+                "products": f"{record.metrics.get('n_items', 0):,}",
+            },
+            record.metrics,
+        )
         for name, record in trained.records.items()
-    ]
+    }
     say(
         console,
         ["Each head by itself, on product families that were not trained on, with 95 % bootstrap intervals:"],
     )
-    console.print(narrow_table(rows))
+    console.print(figures_table(rows))
     laps = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in trained.seconds.items())
     say(console, trained.joint.sentences(len(trained.records)))
     say(console, [f"{laps} -> {trained.root}"])

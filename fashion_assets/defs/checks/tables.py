@@ -31,6 +31,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "product_embeddings": ("item_id",),
     "product_split": ("id",),
     "product_predictions": ("id", "attribute"),
+    "product_evaluation": ("attribute",),
     "category_projection": ("target_category",),
     "projected_products": ("id",),
 }

@@ -24,7 +24,7 @@ class SoftmaxRegression(StatefulClassifier):
     Parameters: C, inverse strength of the penalty as in scikit-learn (sum of the losses times C against half the
     squared length); class_weight_power, rows count (n / (k * n of their class)) ** power times; tol, nats a
     row that a further step has to promise; max_iter; warm_start, begin from the last fit where classes and
-    columns are the same (a row of strengths costs a third then).
+    columns are the same.
 
     Attributes: coef_ (k, d), intercept_ (k,), n_iter_, converged_, classes_, n_features_in_.
     """
@@ -39,7 +39,7 @@ class SoftmaxRegression(StatefulClassifier):
         C: float = 1.0,
         *,
         class_weight_power: float = 0.5,
-        # Macro-F1 on held-out products does not move below this; 1e-6 costs three times the steps.
+        # What a tighter one costs and brings: ``benchmarks/classifier_speed.py``.
         tol: float = 1e-4,
         max_iter: int = 300,
         warm_start: bool = False,

@@ -2,8 +2,7 @@
 
 Against scikit-learn's lbfgs it multiplies once each way per step (trial steps reuse the product), takes well-filled
 columns of a CSR matrix as a dense block, and stops when a step no longer pays; ``benchmarks/classifier_speed.py``
-compares. Principal axes with a diagonal preconditioner were tried: they halve the steps on correlated picture vectors
-and lose as much on n-grams, so they are not here.
+compares.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
 
-#: Pairs of steps that L-BFGS remembers: more make little difference and cost memory (d x k numbers each).
+#: Pairs of steps that L-BFGS remembers; each costs 2 d x k numbers of memory.
 MEMORY = 8
 #: Armijo's share of the promised decrease that a step has to bring (Nocedal & Wright 2006, section 3.1).
 SUFFICIENT = 1e-4

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CARD_FILE = "head.json"
 ARRAYS_FILE = "head.safetensors"
-FORMAT = "fashion-assets attribute head 3"
+FORMAT = "fashion-assets attribute head 4"
 
 
 def save_head(head: AttributeHead, folder: Path) -> None:
@@ -31,6 +31,7 @@ def save_head(head: AttributeHead, folder: Path) -> None:
         "attribute": head.attribute,
         "kind": head.kind,
         "params": head.params,
+        "embedding_transform": head.embedding_transform,
         "model_id": head.model_id,
         "classes": [str(name) for name in head.classes_],
         "class_counts": head.class_counts_,
@@ -96,6 +97,7 @@ def _restored(card: dict[str, Any], arrays: dict[str, Any]) -> AttributeHead:
         card["attribute"],
         kind=card["kind"],
         params=card["params"],
+        embedding_transform=card["embedding_transform"],
         abstain_below=card["abstain_below"],
         seed=card["seed"],
     )

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fashion_assets.products.features import ProductFeatures
-from fashion_assets.products.heads.config import HEAD_KINDS, KERNEL
+from fashion_assets.products.heads.config import AS_THEY_ARE, EMBEDDING_TRANSFORMS, HEAD_KINDS, KERNEL
 from fashion_assets.products.labels import label_codes
 from fashion_assets.storage.errors import UserError
 
@@ -41,16 +41,34 @@ class AttributeHead:
         attribute: str,
         *,
         kind: str = KERNEL,
+        # Of the kind; the kernel machine has "class_weight_power" alone.
         params: dict[str, Any] | None = None,
+        embedding_transform: str = AS_THEY_ARE,
         # Under this probability the head gives its best guess but marks it as an abstention.
         abstain_below: float = 0.5,
         seed: int = 7,
     ) -> None:
         if kind not in HEAD_KINDS:
             raise UserError(f"there is no kind of head {kind!r}; expected one of {', '.join(HEAD_KINDS)}")
+        if embedding_transform not in EMBEDDING_TRANSFORMS:
+            raise UserError(
+                f"there is no embedding transform {embedding_transform!r}; expected one of "
+                f"{', '.join(EMBEDDING_TRANSFORMS)}"
+            )
+        if kind == KERNEL and embedding_transform != AS_THEY_ARE:
+            raise UserError(
+                f"the {KERNEL} machine compares products as they are, so it takes no embedding transform "
+                f"{embedding_transform}; choose another kind, such as knn, or {AS_THEY_ARE}"
+            )
+        if kind == KERNEL and set(params or {}) - {"class_weight_power"}:
+            raise UserError(
+                f"the {KERNEL} machine has no option {min(set(params or {}) - {'class_weight_power'})!r}; it has "
+                "class_weight_power"
+            )
         self.attribute = attribute
         self.kind = kind
         self.params = params
+        self.embedding_transform = embedding_transform
         self.abstain_below = abstain_below
         self.seed = seed
         self.model_id = ""
@@ -61,6 +79,7 @@ class AttributeHead:
         Raises UserError if no product has a label, lengths differ, or a vector holds NaN.
         """
         from fashion_assets.products.heads.kernel import kernel_machines, thinned
+        from fashion_assets.products.heads.least_squares import class_ridge
         from fashion_assets.products.heads.rows import RowClassifier
         from fashion_assets.products.heads.space import FeatureSpace
 
@@ -79,12 +98,19 @@ class AttributeHead:
         space = FeatureSpace().fit(chosen)
         signals = space.transform(chosen)
         if self.kind == KERNEL:
-            made = kernel_machines(
-                signals, {self.attribute: codes[known]}, {self.attribute: len(self.classes_)}
-            )
-            machine: Any = made[self.attribute]
+            own, k = codes[known], len(self.classes_)
+            ridge = class_ridge(own, k, (self.params or {}).get("class_weight_power", 0.0), slice(None))
+            machines = kernel_machines(signals, {self.attribute: own}, {self.attribute: k}, ridge)
+            machine: Any = machines[self.attribute]
         else:
-            machine = RowClassifier.fit(self.kind, signals, codes[known], seed=self.seed, params=self.params)
+            machine = RowClassifier.fit(
+                self.kind,
+                signals,
+                codes[known],
+                seed=self.seed,
+                params=self.params,
+                embedding_transform=self.embedding_transform,
+            )
         return self.adopt(features.vectors.model_id, space, machine)
 
     def set_classes(self, labels: Sequence[object] | npt.NDArray[Any]) -> npt.NDArray[np.int64]:

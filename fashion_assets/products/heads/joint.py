@@ -24,7 +24,9 @@ FORMAT = "fashion-assets joint decoder 1"
 STRENGTHS = (0.0, 0.03, 0.06, 0.1, 0.2, 0.3)
 #: Pairs that were never seen count as one product spread over all pairs as if attributes were independent.
 PRIOR_PRODUCTS = 1.0
-#: Rounds of mean-field updates; figures do not move after two.
+#: A head that says 0 has no logarithm; smaller probabilities count as this.
+SMALLEST_PROBABILITY = 1e-12
+#: Rounds of mean-field updates.
 ROUNDS = 2
 
 
@@ -80,8 +82,8 @@ class JointDecoder:
                     f"its {len(classes)} classes"
                 )
         if not self.strength_:
-            return given
-        logs = {name: np.log(np.maximum(given[name], 1e-12)) for name in self.classes_}
+            return {name: given[name] for name in self.classes_}
+        logs = {name: np.log(np.maximum(given[name], SMALLEST_PROBABILITY)) for name in self.classes_}
         current = {name: given[name] for name in self.classes_}
         for _ in range(ROUNDS):
             heard = {name: values.copy() for name, values in logs.items()}

@@ -1,7 +1,8 @@
-"""Regularised least squares over the similarity of products: few rows of a class suffice, and it is solved exactly.
+"""The kernel machine: regularised least squares over the similarity of products; few rows of a class suffice.
 
 One-against-rest targets with the class means taken off; scores f(x) = sum_i a_i K(x, x_i) + mean with
-a = (K + lambda I)^-1 (Y - mean) (Rifkin & Lippert 2007, "Notes on Regularized Least Squares", section 2).
+a = (K + lambda I)^-1 (Y - mean) (Rifkin & Lippert 2007, "Notes on Regularized Least Squares", section 2). With class
+weights lambda becomes one number per product (``least_squares``); the class means stay those of the products.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fashion_assets.products.classifiers.base import softmax
+from fashion_assets.products.heads.least_squares import REGULARISATION, Factor, without
 from fashion_assets.products.heads.similarity import similarity
 from fashion_assets.products.heads.space import Signals
 
@@ -21,67 +22,14 @@ FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 
-#: lambda, chosen on validation families of the real products, where it matters little from 0.05 to 0.3.
-REGULARISATION = 0.1
-#: Scores lie around 0 and 1; a softmax of so many times the score is near calibrated before the temperature.
-SHARPNESS = 10.0
+#: Scores below about one over the first count as next to nothing; the second leaves little to the temperature, which
+#: changes the same power (see ``link``).
+SHARPNESS, POWER = 20.0, 2.5
 #: More training products than this are thinned out by chance: memory grows with the square (16,000: 1 GB).
 MAX_PRODUCTS = 16_000
 #: Products that are compared with the support at a time when they are predicted (4,096 with 13,000: 220 MB).
 BLOCK = 4096
 SIDES = ("image", "text")
-
-
-class Factor:
-    """K + lambda I = L L' of products in a fixed order, factorised once for all attributes and all leading parts.
-
-    L of the first m products is the leading block of L of all n. So one factorisation answers for the machine that
-    knew training products only, and for the one that knew validation products too.
-    """
-
-    def __init__(self, kernel: Float32Array) -> None:
-        """Takes ``kernel`` (n, n) float32 over: its memory holds the factor afterwards."""
-        from scipy.linalg import cholesky
-
-        kernel[np.diag_indices(len(kernel))] += np.float32(REGULARISATION)
-        # Symmetric, so the transpose is the Fortran order that LAPACK overwrites in place.
-        self._lower: Float32Array = cholesky(kernel.T, lower=True, overwrite_a=True, check_finite=False)
-
-    def half(self, right: Float32Array) -> Float32Array:
-        """(n, k) L^-1 ``right``; its first m rows are those of the first m products alone."""
-        from scipy.linalg import solve_triangular
-
-        return np.asarray(solve_triangular(self._lower, right, lower=True, check_finite=False))
-
-    def units(self, rows: IntArray) -> Float32Array:
-        """(n, len(rows)) L^-1 of the unit vectors at ``rows``: what leaving these products out takes."""
-        unit = np.zeros((len(self._lower), len(rows)), np.float32)
-        unit[rows, np.arange(len(rows))] = 1
-        return self.half(unit) if len(rows) else unit
-
-    def held_out(self, half: Float32Array, count: int, rows: slice) -> Float32Array:
-        """Scores of later products ``rows`` by the machine of the first ``count``; ``half`` as ``without`` gave it."""
-        return np.asarray(self._lower[rows, :count] @ half[:count])
-
-    def weights(self, half: Float32Array) -> Float32Array:
-        """(n, k) L'^-1 ``half``: the weights of all products."""
-        from scipy.linalg import solve_triangular
-
-        return np.asarray(solve_triangular(self._lower, half, lower=True, trans="T", check_finite=False))
-
-
-def without(half: Float32Array, units: Float32Array, count: int) -> Float32Array:
-    """The first ``count`` rows of ``half`` as if the products of ``units`` had not been there, exactly.
-
-    With A = (K + lambda I)^-1 and U left out, the weights are A y - A_U (A_UU)^-1 (A y)_U: 0 on U, and a solution of
-    the system of the others. In terms of L that is the projection of L^-1 y off the columns L^-1 e_U.
-    """
-    z, v = half[:count], units[:count]
-    v = v[:, np.any(v != 0, axis=0)]
-    if not v.shape[1]:
-        return z
-    corner = (v.T @ v).astype(np.float64)
-    return np.asarray(z - v @ np.linalg.solve(corner, (v.T @ z).astype(np.float64)).astype(np.float32))
 
 
 @dataclass
@@ -102,7 +50,7 @@ class KernelMachine:
         starts = range(0, len(signals), BLOCK)
         parts = [self._scores(signals.take(np.arange(at, min(at + BLOCK, len(signals))))) for at in starts]
         scores = np.vstack(parts) if parts else np.zeros((0, self.weights.shape[1]), np.float32)
-        return softmax(SHARPNESS * (scores + self.mean))
+        return link(scores + self.mean)
 
     def _scores(self, signals: Signals) -> Float32Array:
         """(n, k) scores less the class shares."""
@@ -173,8 +121,9 @@ class KernelBench:
     ``codes`` (n,) are the classes of one attribute, -1 where a product has no label.
     """
 
-    def __init__(self, signals: Signals) -> None:
-        self.factor = Factor(similarity(signals, signals))
+    def __init__(self, signals: Signals, ridge: FloatArray | float = REGULARISATION) -> None:
+        """``ridge`` is that of ``Factor``: weighted by the classes of an attribute, it answers for no other."""
+        self.factor = Factor(similarity(signals, signals), ridge)
         self._units: dict[bytes, Float32Array] = {}
 
     def prepare(self, codes: IntArray, n_classes: int) -> Attribute:
@@ -212,10 +161,11 @@ class Attribute:
         shares = _shares(self.codes[:count] if known is None else known, self.targets.shape[1] - 1)
         return _probabilities(found, shares)
 
-    def left_out(self, rows: IntArray) -> FloatArray:
-        """(rows, k) probabilities of the products at ``rows``, ascending, by the machine of all others."""
-        others = self.codes.copy()
-        others[rows] = -1
+    def left_out(self, rows: IntArray, known: IntArray | None = None) -> FloatArray:
+        """(rows, k) probabilities of the products at ``rows``, ascending, by the machine of all others.
+
+        ``known`` as in ``held_out``, left out the codes of the others.
+        """
         # Products that have no label are left out as well; those of both kinds once.
         unlabelled = np.flatnonzero(self.codes < 0)
         gone = np.concatenate([rows, unlabelled[~np.isin(unlabelled, rows)]])
@@ -224,24 +174,33 @@ class Attribute:
         # f_R = y_R - (A_RR)^-1 (A y)_R: the residual that a product would have had, had it not been known.
         residual = np.linalg.solve(corner, (units.T @ self.half).astype(np.float64))
         found = (self.targets[gone] - residual)[: len(rows)]
-        return _probabilities(found, _shares(others, self.targets.shape[1] - 1))
+        if known is None:
+            known = np.delete(self.codes, rows)
+        return _probabilities(found, _shares(known, self.targets.shape[1] - 1))
 
 
 def kernel_machines(
-    signals: Signals, codes: Mapping[str, IntArray], n_classes: Mapping[str, int]
+    signals: Signals,
+    codes: Mapping[str, IntArray],
+    n_classes: Mapping[str, int],
+    ridge: FloatArray | None = None,
 ) -> dict[str, KernelMachine]:
     """Attribute -> the machine of its labelled products, with those for products that come with one side only.
 
     ``codes`` attribute -> (n,) classes of ``signals``, -1 for none. Machines share one support; a product without the
     label weighs 0 in it. One factor is made after the other, answers for all attributes and goes: memory holds one.
+    ``ridge`` (n,) is that of ``class_ridge``, for the one attribute that it was made for.
     """
+    if ridge is None:
+        ridge = np.full(len(signals), REGULARISATION)
     everywhere = np.arange(len(signals))
-    found = {"": (everywhere, _solved(signals, codes, n_classes))}
+    found = {"": (everywhere, _solved(signals, codes, n_classes, ridge))}
     if signals.has_image.any() and signals.has_text.any():
         for side, there in (("image", signals.has_image), ("text", signals.has_text)):
             rows = everywhere[there]
-            alone = signals.take(rows).only(side)
-            found[side] = rows, _solved(alone, {name: own[rows] for name, own in codes.items()}, n_classes)
+            shown = signals.take(rows).only(side)
+            own_codes = {name: own[rows] for name, own in codes.items()}
+            found[side] = rows, _solved(shown, own_codes, n_classes, ridge[rows])
     machines = {}
     for name, own in codes.items():
         shares = _shares(own, n_classes[name])
@@ -251,10 +210,10 @@ def kernel_machines(
 
 
 def _solved(
-    signals: Signals, codes: Mapping[str, IntArray], n_classes: Mapping[str, int]
+    signals: Signals, codes: Mapping[str, IntArray], n_classes: Mapping[str, int], ridge: FloatArray
 ) -> dict[str, Float32Array]:
     """Attribute -> (n, k + 1) weights for its targets, those of products without its label 0."""
-    factor = Factor(similarity(signals, signals))
+    factor = Factor(similarity(signals, signals), ridge)
     blanks = np.flatnonzero(np.any([own < 0 for own in codes.values()], axis=0))
     units = factor.weights(factor.units(blanks))
     out = {}
@@ -293,7 +252,18 @@ def _shares(codes: IntArray, n_classes: int) -> Float32Array:
 
 
 def _probabilities(found: npt.NDArray[Any], shares: Float32Array) -> FloatArray:
-    return softmax(SHARPNESS * (_centred(np.asarray(found, np.float32), shares) + shares))
+    return link(_centred(np.asarray(found, np.float32), shares) + shares)
+
+
+def link(scores: npt.NDArray[Any]) -> FloatArray:
+    """(n, k) probabilities in proportion to ln(1 + exp(``SHARPNESS`` score)) ** ``POWER``.
+
+    Least squares on targets of 0 and 1 estimates probabilities as they are, but shrunk by the ridge, and with noise
+    that goes below 0: what is clearly above 0 counts by a power of it, and order is kept. A softmax of scores would be
+    driven by the many classes near 0.
+    """
+    positive = np.logaddexp(0.0, SHARPNESS * np.asarray(scores, dtype=np.float64)) ** POWER
+    return np.asarray(positive / positive.sum(axis=1, keepdims=True))
 
 
 def thinned(rows: IntArray, seed: int) -> IntArray:

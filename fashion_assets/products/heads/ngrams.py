@@ -48,6 +48,8 @@ class NGrams:
 
         if self._vectorizer is None:
             return scipy.sparse.csr_matrix((len(texts), 0), dtype=np.float32)
+        if not len(texts):
+            return scipy.sparse.csr_matrix((0, len(self._vectorizer.idf_)), dtype=np.float32)
         return self._vectorizer.transform(texts).astype(np.float32)
 
     def state(self) -> dict[str, npt.NDArray[Any]]:

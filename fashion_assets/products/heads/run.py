@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from fashion_assets.products.calibration import Temperature
 from fashion_assets.products.evaluation import AttributeMetrics, evaluate_attribute
 from fashion_assets.products.features import ProductFeatures
 from fashion_assets.products.heads.bench import final_bench, final_machine
-from fashion_assets.products.heads.config import KERNEL, HeadConfig
+from fashion_assets.products.heads.config import KERNEL, Candidate, HeadConfig
 from fashion_assets.products.heads.head import AttributeHead, decisions
 from fashion_assets.products.heads.sides import SHOWN, SideTemperatures
 from fashion_assets.products.heads.trained import TrainedHead
@@ -27,10 +28,6 @@ IntArray = npt.NDArray[np.int64]
 
 #: Fewer labelled validation products than this cannot choose between kinds or calibrate.
 MIN_VALIDATION = 10
-#: Test products of the random split at most: beyond, its figures are sharp enough.
-MAX_RANDOM_TEST = 2000
-#: Shares of the training products on the learning curve.
-CURVE_SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
 #: An adjustment has to earn as much macro-F1 more than a smaller one: less is one product of a rare class.
 ADJUSTMENT_MARGIN = 0.005
 
@@ -46,11 +43,12 @@ class HeadRun:
         split: npt.NDArray[np.object_],
         config: HeadConfig,
         products: pd.DataFrame,
+        journal: Path | None = None,
     ) -> None:
         self.head, self.features, self.config = head, features, config
         self.attribute, self.k = head.attribute, len(head.classes_)
         self.all_codes, self.products = codes, products
-        self.unseen = Unseen(head.attribute, codes, self.k, features, split, config, products)
+        self.unseen = Unseen(head.attribute, codes, self.k, features, split, config, products, journal)
         # The same under shorter names.
         self.bench, self.codes = self.unseen.bench, self.unseen.codes
         self.train, self.validation, self.test = self.unseen.train, self.unseen.validation, self.unseen.test
@@ -59,25 +57,25 @@ class HeadRun:
         if self.k == 1:
             return self._constant()
         table, validation = self._choose()
-        kind = self.head.kind
-        temperatures, adjustment = self._calibration(kind, validation)
-        test = self.unseen.after(kind, second=True) if len(self.test) else np.zeros((0, self.k))
+        chosen = Candidate(self.head.kind, self.head.embedding_transform)
+        temperatures, adjustment = self._calibration(chosen, validation)
+        test = self.unseen.after(chosen, second=True) if len(self.test) else np.zeros((0, self.k))
         before = self._reliability(test, test.argmax(axis=1)) if len(test) else _empty_reliability()
         calibrated = temperatures.apply(test, self.unseen.shown[self.test]) if len(test) else test
         guess = decisions(calibrated, adjustment) if len(test) else np.zeros(0, np.intp)
-        self._fit_final(kind)
+        self._fit_final(chosen)
         self.head.calibrate(temperatures, adjustment)
         return TrainedHead(
             head=self.head,
-            kind=kind,
+            kind=chosen.kind,
             n_train=int((self.all_codes[final_bench(self.features, self.config.seed).rows] >= 0).sum()),
             metrics=self._metrics(self.test, guess),
-            splits=self._splits(kind, temperatures, adjustment, guess),
+            splits=self._splits(chosen, temperatures, adjustment, guess),
             candidates=table,
             history=self._history(),
             search=self._table("trials"),
             imbalance=self._table("imbalance"),
-            learning_curve=self._learning_curve(kind, temperatures, adjustment),
+            learning_curve=self._learning_curve(chosen, temperatures, adjustment),
             calibration_before=before,
             calibration_after=self._reliability(calibrated, guess) if len(test) else _empty_reliability(),
             test=self._test_table(guess, calibrated),
@@ -96,19 +94,27 @@ class HeadRun:
                 f"{self.attribute} has {len(self.validation)} labelled validation products, too few to choose between "
                 f"kinds or to calibrate: the head is {self.head.kind}, its confidences as they come"
             )
-            row = {"kind": self.head.kind, "macro_f1": float("nan"), "accuracy": float("nan")}
-            return pd.DataFrame([{**row, "seconds": 0.0, "chosen": True}]), np.zeros((0, self.k))
+            row: dict[str, Any] = {
+                "kind": self.head.kind,
+                "embedding_transform": self.head.embedding_transform,
+                "macro_f1": float("nan"),
+                "accuracy": float("nan"),
+                "seconds": 0.0,
+                "chosen": True,
+            }
+            return pd.DataFrame([row]), np.zeros((0, self.k))
         rows, found = [], {}
         truth = self.codes[self.validation]
-        for kind in self.config.kinds:
+        for candidate in self.config.candidates:
             began = time.monotonic()
-            self.unseen.tune(kind)
-            found[kind] = self.unseen.after(kind, second=False)
-            temperatures, adjustment = self._calibration(kind, found[kind])
-            guess = decisions(temperatures.apply(found[kind], self.unseen.shown[self.validation]), adjustment)
+            self.unseen.tune(candidate)
+            said = found[candidate] = self.unseen.after(candidate, second=False)
+            temperatures, adjustment = self._calibration(candidate, said)
+            guess = decisions(temperatures.apply(said, self.unseen.shown[self.validation]), adjustment)
             rows.append(
                 {
-                    "kind": kind,
+                    "kind": candidate.kind,
+                    "embedding_transform": candidate.embedding_transform,
                     "macro_f1": macro_f1(truth, guess),
                     "accuracy": float((truth == guess).mean()),
                     "seconds": time.monotonic() - began,
@@ -117,12 +123,13 @@ class HeadRun:
         table = pd.DataFrame(rows)
         best = int(table["macro_f1"].to_numpy().argmax())
         table["chosen"] = np.arange(len(table)) == best
-        self.head.kind = self.config.kinds[best]
-        self.head.params = self.unseen.options(self.head.kind).get("params")
-        return table, found[self.head.kind]
+        chosen = self.config.candidates[best]
+        self.head.kind, self.head.embedding_transform = chosen.kind, chosen.embedding_transform
+        self.head.params = self.unseen.options(chosen).get("params")
+        return table, found[chosen]
 
     def _calibration(
-        self, kind: str, validation: FloatArray
+        self, candidate: Candidate, validation: FloatArray
     ) -> tuple[SideTemperatures, LogitAdjustment | None]:
         """Temperatures, and the least adjustment that has near the best macro-F1 at next to no accuracy.
 
@@ -130,12 +137,12 @@ class HeadRun:
         """
         if not len(validation):
             return SideTemperatures(), None
-        rows, chances = self.unseen.evidence(kind, validation)
+        rows, chances = self.unseen.evidence(candidate, validation)
         truth, shown = self.codes[rows], self.unseen.shown[rows]
         pooled = Temperature.fit(chances, truth)
         found = {}
         for side in SHOWN:
-            alone = None if side == "both" else self.unseen.alone(kind, side)
+            alone = None if side == "both" else self.unseen.alone(candidate, side)
             own, said = alone or (rows[shown == side], chances[shown == side])
             enough = len(own) >= MIN_VALIDATION
             found[side] = Temperature.fit(said, self.codes[own]) if enough else pooled
@@ -153,7 +160,7 @@ class HeadRun:
         near = table[table["macro_f1"] >= table["macro_f1"].max() - ADJUSTMENT_MARGIN]["strength"].to_numpy()
         return temperatures, LogitAdjustment(float(near[np.abs(near).argmin()]), prior)
 
-    def _fit_final(self, kind: str) -> None:
+    def _fit_final(self, chosen: Candidate) -> None:
         from fashion_assets.products.heads.rows import RowClassifier
 
         bench = final_bench(self.features, self.config.seed)
@@ -161,17 +168,21 @@ class HeadRun:
             self.head.note_ = (
                 f"{self.head.note_}; " if self.head.note_ else ""
             ) + f"learned from {len(bench.rows):,} of the {len(self.features):,} products, drawn by chance"
-        if kind == KERNEL:
-            machine: Any = final_machine(self.features, self.products, self.attribute, self.config.seed)
+        if chosen.kind == KERNEL:
+            power = (self.head.params or {}).get("class_weight_power", 0.0)
+            machine: Any = final_machine(
+                self.features, self.products, self.attribute, self.config.seed, power
+            )
         else:
             codes = self.all_codes[bench.rows]
             known = np.flatnonzero(codes >= 0)
             machine = RowClassifier.fit(
-                kind,
+                chosen.kind,
                 bench.signals.take(known),
                 codes[known],
                 seed=self.config.seed,
-                **self.unseen.options(kind),
+                embedding_transform=chosen.embedding_transform,
+                **self.unseen.options(chosen),
             )
         self.head.adopt(self.features.vectors.model_id, bench.space, machine)
 
@@ -188,7 +199,7 @@ class HeadRun:
 
     def _splits(
         self,
-        kind: str,
+        chosen: Candidate,
         temperatures: SideTemperatures,
         adjustment: LogitAdjustment | None,
         guess: npt.NDArray[np.intp],
@@ -196,10 +207,7 @@ class HeadRun:
         """The family split beside random rows, where near-identical products stand on both sides."""
         if not len(self.test):
             return pd.DataFrame(columns=["split", "n_train", "n_test"])
-        # Drawn from all products, so that attributes share the work.
-        size = min(self.bench.parts[2], MAX_RANDOM_TEST)
-        drawn = np.sort(np.random.default_rng(self.config.seed).permutation(len(self.codes))[:size])
-        rows, others, chances = self.unseen.left_out(kind, drawn)
+        rows, others, chances = self.unseen.left_out(chosen)
         found = []
         if len(rows):
             metrics = evaluate_attribute(
@@ -218,28 +226,24 @@ class HeadRun:
         return pd.DataFrame(found)
 
     def _learning_curve(
-        self, kind: str, temperatures: SideTemperatures, adjustment: LogitAdjustment | None
+        self, chosen: Candidate, temperatures: SideTemperatures, adjustment: LogitAdjustment | None
     ) -> pd.DataFrame:
-        """Figures on validation products by the number of training products; for the kernel machine they come with
-        the factor, another kind would have to be fitted anew for each point.
-        """
-        columns = ["n_train", "macro_f1", "accuracy"]
-        if kind != KERNEL or not len(self.validation):
-            return pd.DataFrame(columns=columns)
-        first, second = self.bench.starts
-        truth = self.codes[self.validation]
+        """Figures on validation products by the number of training products."""
+        truth, shown = self.codes[self.validation], self.unseen.shown[self.validation]
         rows = []
-        for share in CURVE_SHARES:
-            count = max(1, round(share * first))
-            chances = self.unseen.kernel.held_out(count, slice(first, second))[self.validation - first]
-            guess = decisions(temperatures.apply(chances, self.unseen.shown[self.validation]), adjustment)
-            known = int((self.codes[:count] >= 0).sum())
+        for known, chances in self.unseen.learning_curve(chosen):
+            guess = decisions(temperatures.apply(chances, shown), adjustment)
             rows.append((known, macro_f1(truth, guess), float((truth == guess).mean())))
-        return pd.DataFrame(rows, columns=columns)
+        return pd.DataFrame(rows, columns=["n_train", "macro_f1", "accuracy"])
 
     def _table(self, name: str) -> pd.DataFrame:
         """``trials`` or ``imbalance`` of every kind that was tuned, one below the other."""
-        tables = [getattr(found, name).assign(kind=kind) for kind, found in self.unseen.tuned.items()]
+        tables = [
+            getattr(found, name).assign(
+                kind=candidate.kind, embedding_transform=candidate.embedding_transform
+            )
+            for candidate, found in self.unseen.tuned.items()
+        ]
         tables = [table for table in tables if len(table)]
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
@@ -274,7 +278,16 @@ class HeadRun:
             n_train=sum(self.head.class_counts_.values()),
             metrics=self._metrics(self.test, guess),
             splits=none,
-            candidates=pd.DataFrame(columns=["kind", "macro_f1", "accuracy", "seconds", "chosen"]),
+            candidates=pd.DataFrame(
+                columns=[
+                    "kind",
+                    "embedding_transform",
+                    "macro_f1",
+                    "accuracy",
+                    "seconds",
+                    "chosen",
+                ]
+            ),
             history=none,
             search=none,
             imbalance=none,

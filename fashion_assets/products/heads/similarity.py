@@ -10,7 +10,7 @@ from fashion_assets.products.heads.space import Signals
 Float32Array = npt.NDArray[np.float32]
 
 #: Shares of what names say, what pictures say, and both together (products of one brand that also look alike), chosen
-#: on validation families of the real products; figures hardly move from .3 to .5 of the first.
+#: on validation families of the real products: ``benchmarks/product_kernel.py`` prints others.
 TEXT_SHARE, IMAGE_SHARE, BOTH_SHARE = 0.4, 0.4, 0.2
 #: What vectors of the text, the shop and the characteristics count beside words and letters, which count 1 each.
 VECTOR_SHARE = 0.25

@@ -17,7 +17,8 @@ from fashion_assets.products.vectors import BLOCKS
 Float32Array = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
-#: Principal axes kept of each block: half the memory and time of all numbers of two picture encoders.
+#: Principal axes kept of each block, shared evenly among its encoders, so that memory and time do not grow with their
+#: number.
 MAX_AXES = 384
 ANALYZERS: tuple[Analyzer, ...] = ("words", "letters")
 
@@ -76,8 +77,10 @@ class Signals:
 class FeatureSpace:
     """Scaling of each block (mean and spread by column, rows to length 1, principal axes) and two kinds of n-grams.
 
-    Fitted attributes: ``blocks_`` name -> mean, scale (d,), centre (d,), axes (r, d); ``ngrams_``. A block that no
-    training product has is left out.
+    Of several encoders in a block each is scaled by itself and weighs the same, however wide it is: the Gaussian of the
+    block is the product of theirs. Fitted attributes: ``blocks_`` name -> mean, scale (d,), centre (d,), axes (r, d),
+    widths (p, 2), columns and axes of each of its p encoders; ``ngrams_``. A block that no training product has is left
+    out.
     """
 
     def fit(self, features: ProductFeatures) -> FeatureSpace:
@@ -87,7 +90,7 @@ class FeatureSpace:
         for name, columns in vectors.blocks.items():
             rows = vectors.matrix[vectors.has(name), columns]
             if len(rows):
-                self.blocks_[name] = _fit_block(rows)
+                self.blocks_[name] = _fit_block(rows, vectors.widths(name))
         texts = spoken_texts(features)
         self.ngrams_ = {name: NGrams(name).fit(texts) for name in ANALYZERS}
         return self
@@ -145,25 +148,38 @@ def _spoken(title: str, text: str) -> str:
     return " ".join([title, *(word for word in text.split() if word.casefold() not in said)])
 
 
-def _fit_block(rows: Float32Array) -> dict[str, npt.NDArray[Any]]:
+def _fit_block(rows: Float32Array, columns: Sequence[int]) -> dict[str, npt.NDArray[Any]]:
     spread = rows.std(axis=0, dtype=np.float64)
     block: dict[str, npt.NDArray[Any]] = {
         "mean": rows.mean(axis=0, dtype=np.float64).astype(np.float32),
         # A number that never varies says nothing; dividing by 1 leaves it at zero.
         "scale": np.where(spread > 1e-8, spread, 1.0).astype(np.float32),
     }
-    scaled = unit_rows((rows - block["mean"]) / block["scale"])
+    scaled = unit_parts((rows - block["mean"]) / block["scale"], columns)
     block["centre"] = scaled.mean(axis=0, dtype=np.float64).astype(np.float32)
-    centred = scaled - block["centre"]
-    _, axes = np.linalg.eigh((centred.T @ centred).astype(np.float64))
-    kept = max(1, min(MAX_AXES, len(rows) - 1, rows.shape[1]))
-    block["axes"] = np.ascontiguousarray(axes[:, ::-1][:, :kept].T, dtype=np.float32)
+    centred, start, found = scaled - block["centre"], 0, []
+    for width in columns:
+        own = centred[:, start : start + width]
+        _, axes = np.linalg.eigh((own.T @ own).astype(np.float64))
+        kept = max(1, min(MAX_AXES // len(columns), len(rows) - 1, width))
+        found.append(np.zeros((kept, rows.shape[1]), np.float32))
+        found[-1][:, start : start + width] = axes[:, ::-1][:, :kept].T
+        start += width
+    block["axes"] = np.vstack(found)
+    block["widths"] = np.array([columns, [len(axes) for axes in found]], np.int64).T
     return block
 
 
 def _project(rows: Float32Array, block: Mapping[str, npt.NDArray[Any]]) -> Float32Array:
-    scaled = unit_rows((rows - block["mean"]) / block["scale"])
-    return unit_rows(np.asarray((scaled - block["centre"]) @ block["axes"].T, dtype=np.float32))
+    columns, axes = block["widths"].T.tolist()
+    scaled = unit_parts((rows - block["mean"]) / block["scale"], columns)
+    turned = np.asarray((scaled - block["centre"]) @ block["axes"].T, dtype=np.float32)
+    return unit_rows(unit_parts(turned, axes))
+
+
+def unit_parts(rows: Float32Array, widths: Sequence[int]) -> Float32Array:
+    """``rows`` (n, d) with the numbers of each of the ``widths`` brought to length 1."""
+    return np.hstack([unit_rows(part) for part in np.split(rows, np.cumsum(widths)[:-1], axis=1)])
 
 
 def sides(signals: Signals) -> Sequence[str]:

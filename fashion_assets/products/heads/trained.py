@@ -20,8 +20,9 @@ class TrainedHead:
     """``head`` is fitted on all labelled products; every figure is of one that had not seen what it is judged on.
 
     ``metrics`` on test families (None if no test product has a label); ``splits`` the same head judged on random rows
-    beside it; ``candidates`` kind, macro_f1 and accuracy on validation families, seconds, chosen; ``history`` epochs of
-    the chosen kind; ``search`` kind, trial, value, best; ``imbalance`` kind and the table of ``compare_resampling``;
+    beside it; ``candidates`` kind, embedding_transform, macro_f1 and accuracy on validation families, seconds, chosen;
+    ``history`` epochs of the chosen kind; ``search`` kind, embedding_transform, trial, value, best; ``imbalance`` the
+    same two and the table of ``compare_resampling``;
     ``learning_curve`` n_train, macro_f1, accuracy on validation families; ``calibration_before`` and
     ``calibration_after`` reliability on test families; ``test`` id, truth, predicted, confidence.
     ``validation_probabilities`` and ``test_probabilities`` (m, k) are calibrated, ``…_rows`` (m,) their positions;

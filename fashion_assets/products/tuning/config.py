@@ -88,5 +88,7 @@ class TuningConfig:
         return self.n_blocks if own is None else own
 
     def as_json(self) -> dict[str, Any]:
-        """The fields, tuples as lists, as a JSON file gives them back."""
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+        """The fields that steer what is learned, tuples as lists, as a JSON file gives them back."""
+        fields = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+        del fields["delete_tensors"]
+        return fields

@@ -2,62 +2,43 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from fashion_assets.encoders import load_encoder
-from fashion_assets.encoders.towers import NetworkEncoder
-from fashion_assets.media.decoding import DECODING
 from fashion_assets.networks.torch_runtime import pick_device
-from fashion_assets.products.cards import label_column
-from fashion_assets.products.embedding import packed_picture
 from fashion_assets.products.evaluation import AttributeMetrics, evaluate_attribute
 from fashion_assets.products.experiment_folder import ExperimentFolder
-from fashion_assets.products.labels import label_text
-from fashion_assets.products.pictures import open_product_images
 from fashion_assets.products.tuning.adapters import merge_adapters
 from fashion_assets.products.tuning.card import tuning_card
 from fashion_assets.products.tuning.checkpoints import Checkpoints
 from fashion_assets.products.tuning.config import TuningConfig
 from fashion_assets.products.tuning.epochs import Parts, Progress, predict, run_epochs
-from fashion_assets.products.tuning.joint_heads import (
-    AttributeCodes,
-    JointHeads,
-    attribute_codes,
-    build_heads,
+from fashion_assets.products.tuning.inputs import (
+    build_sides,
+    digest_of_data,
+    label_values,
+    learnable_codes,
+    parts_of_split,
 )
+from fashion_assets.products.tuning.joint_heads import AttributeCodes, JointHeads, build_heads
 from fashion_assets.products.tuning.optimisation import Learning
 from fashion_assets.products.tuning.sides import Side
-from fashion_assets.products.tuning.towers import (
-    LoadedSide,
-    SideItems,
-    build_side,
-    learning_parameters,
-    load_sides,
-)
+from fashion_assets.products.tuning.towers import LoadedSide, learning_parameters, load_sides
+from fashion_assets.products.tuning.tuned_encoders import in_place, movable, save_encoders
 from fashion_assets.products.vectors import join_vectors
 from fashion_assets.storage.errors import UserError
 
-if TYPE_CHECKING:
-    from fashion_assets.products.pictures import ProductImages
-
-CHECKPOINTS, ENCODERS, HEADS = "checkpoint", "encoders", "heads"
+CHECKPOINTS, HEADS = "checkpoint", "heads"
 #: Where experiments of one folder share their tensors.
 TENSORS = ".tensors"
-#: A saved encoder whose rows turn further than this from the trained one's is not the same network.
-LEAST_COSINE = 0.9999
-#: Products that a saved encoder is compared on.
-COMPARED = 8
 
 
 @dataclass(frozen=True)
@@ -107,15 +88,15 @@ def finetune_products(
     """
     config = config or TuningConfig()
     chosen = pick_device(device)
-    parts_of = _parts_of_split(split, len(products))
-    labels = {one: _labels(products, one) for one in dict.fromkeys(attributes)}
+    parts_of = parts_of_split(split, len(products))
+    labels = {one: label_values(products, one) for one in dict.fromkeys(attributes)}
     if not labels:
         raise UserError("no attribute is named; give at least one label column")
-    codes, left_out = _codes(labels, parts_of["train"], config)
+    codes, left_out = learnable_codes(labels, parts_of["train"], config)
     labels = {one.attribute: labels[one.attribute] for one in codes}
     experiments = Path(experiments).absolute()
     loaded = load_sides(image_encoder, text_encoder, config, models_dir=models_dir, device=chosen)
-    data_digest = _data_digest(products, labels, split)
+    data_digest = digest_of_data(products, labels, split)
     described = {
         "data": data_digest,
         "attributes": list(labels),
@@ -123,11 +104,13 @@ def finetune_products(
         **config.as_json(),
     }
     experiment = ExperimentFolder.open(experiments, name, described)
-    if experiment.result is not None:
-        return _finished(experiment, labels, parts_of["test"], families, models_dir)
-
     tensors = experiments / TENSORS
-    sides, notes = _sides(products, source, loaded, config, tensors, chosen, progress)
+    if experiment.result is not None:
+        if config.delete_tensors:
+            shutil.rmtree(tensors, ignore_errors=True)
+        return _finished(experiment, labels, parts_of["test"], families)
+
+    sides, notes = build_sides(products, source, loaded, config, tensors, chosen, progress)
     notes += left_out
     notes += [
         f"{one.attribute} has one value only in the training part ({one.classes[0]}): nothing can be learned of it"
@@ -164,12 +147,12 @@ def finetune_products(
     for one in adapted:
         merge_adapters(one)
     progress("saving the tuned encoders", 0, 0)
-    specs = _save_encoders(experiment.path, loaded, sides, products, source)
+    specs = save_encoders(experiment.path, loaded, sides, products, source)
     heads = _joint_heads(parts, loaded, specs, models_dir, config)
     heads.save(experiment.path / HEADS)
     experiment.write_confusions({name: one.confusion for name, one in metrics.items()})
     came_from = {one.name: one.spec for one in loaded}
-    shown = {side: _relative(spec, experiment.path) for side, spec in specs.items()}
+    shown = {side: movable(spec, experiment.path) for side, spec in specs.items()}
     counts = {part: len(rows) for part, rows in parts_of.items()}
     experiment.write_card(
         tuning_card(
@@ -191,106 +174,6 @@ def finetune_products(
     if config.delete_tensors:
         shutil.rmtree(tensors, ignore_errors=True)
     return _tuned(experiment, specs, heads, metrics, state.history, state.best_epoch, notes)
-
-
-def _parts_of_split(split: npt.NDArray[np.object_], n_products: int) -> dict[str, npt.NDArray[np.int64]]:
-    if len(split) != n_products:
-        raise UserError(
-            f"there are {n_products} products and a split of {len(split)}; give one part per product"
-        )
-    parts = {name: np.flatnonzero(np.asarray(split) == name) for name in ("train", "validation", "test")}
-    for name, rows in parts.items():
-        if not len(rows):
-            raise UserError(
-                f"the split of {n_products} products has no {name} part; fine-tuning needs train, validation and test"
-            )
-    return parts
-
-
-def _codes(
-    labels: dict[str, npt.NDArray[np.object_]], train: npt.NDArray[np.int64], config: TuningConfig
-) -> tuple[list[AttributeCodes], list[str]]:
-    """(codes of the attributes that can be learned, a sentence about each other one). UserError if none can."""
-    codes, left_out = [], []
-    for name, values in labels.items():
-        try:
-            codes.append(attribute_codes(name, list(values), train, config.class_weight_power))
-        except UserError as error:
-            left_out.append(f"{name} is left out: {error}")
-    if not codes:
-        raise UserError(f"no attribute can be learned: {'; '.join(left_out)}")
-    return codes, left_out
-
-
-def _labels(products: pd.DataFrame, attribute: str) -> npt.NDArray[np.object_]:
-    column = label_column(attribute)
-    if column not in products.columns:
-        raise UserError(f"the products have no label column {attribute!r}")
-    return np.array([label_text(value) for value in products[column]], dtype=object)
-
-
-def _data_digest(
-    products: pd.DataFrame, labels: dict[str, npt.NDArray[np.object_]], split: npt.NDArray[np.object_]
-) -> str:
-    """SHA-256 of what is learned from: ids, texts, pictures, labels, split."""
-    said = [
-        products["id"].astype(str).tolist(),
-        products["text"].fillna("").tolist(),
-        products["image_digest"].fillna("").tolist(),
-        {name: values.tolist() for name, values in labels.items()},
-        list(split),
-        DECODING,
-    ]
-    return hashlib.sha256(json.dumps(said, ensure_ascii=False, default=str).encode()).hexdigest()
-
-
-def _sides(
-    products: pd.DataFrame,
-    source: Path,
-    loaded: Sequence[LoadedSide],
-    config: TuningConfig,
-    folder: Path,
-    device: str,
-    progress: Progress,
-) -> tuple[list[Side], list[str]]:
-    """(the sides, sentences about what they lack)."""
-    sides, notes = [], []
-    with open_product_images(source) as images:
-        for one in loaded:
-            content = _content(products, images, one.name)
-            side, refused = build_side(one, content, config, folder, device, progress)
-            missing = int((~side.has).sum())
-            if missing:
-                kind = "picture" if one.name == "image" else "text"
-                notes.append(f"{missing:,} of {len(products):,} products go without a {kind}")
-            notes += [f"a picture that cannot be read: {reason}" for reason in refused.values()]
-            sides.append(side)
-    return sides, notes
-
-
-def _content(products: pd.DataFrame, images: ProductImages, name: str) -> SideItems:
-    """The different pictures or texts of the products."""
-    if name == "text":
-        keys = products["text"].fillna("").str.strip().to_numpy(dtype=object)
-        present = keys != ""
-        items: list[Any] = list(products["text"].fillna(""))
-    else:
-        present = products["image_path"].notna().to_numpy() & products["image_digest"].notna().to_numpy()
-        keys = products["image_digest"].fillna("").to_numpy(dtype=object)
-        items = [packed_picture(images, path) if there else None for path, there in _zip(products, present)]
-    first: dict[str, int] = {}
-    rows = np.full(len(products), -1, dtype=np.int64)
-    chosen = []
-    for at in np.flatnonzero(present):
-        if keys[at] not in first:
-            first[keys[at]] = len(first)
-            chosen.append(items[at])
-        rows[at] = first[keys[at]]
-    return SideItems(chosen, [str(key) for key in first], rows)
-
-
-def _zip(products: pd.DataFrame, present: npt.NDArray[np.bool_]) -> Any:
-    return zip(products["image_path"], present, strict=True)
 
 
 def _parts(
@@ -338,54 +221,6 @@ def _counted(learning: Sequence[Learning], loaded: Sequence[LoadedSide]) -> tupl
     return sum(learned.values()), sum(every.values())
 
 
-def _save_encoders(
-    folder: Path, loaded: Sequence[LoadedSide], sides: Sequence[Side], products: pd.DataFrame, source: Path
-) -> dict[str, str]:
-    """Side -> spec of its encoder, tuned ones in ``folder/encoders``; one that two sides share is saved once."""
-    learned = [one for one in loaded if one.tower is not None]
-    specs = {one.name: one.spec for one in loaded if one.tower is None}
-    for one in learned:
-        names = [other.name for other in learned if other.network is one.network]
-        place = folder / ENCODERS / ("joint" if len(names) > 1 else one.name)
-        if one.name == names[0]:
-            _save_encoder(one, place)
-        specs[one.name] = f"{one.spec.partition(':')[0]}:{place}"
-        side = sides[loaded.index(one)]
-        _check_saved(specs[one.name], one.name, side, products, source)
-    return specs
-
-
-def _save_encoder(one: LoadedSide, place: Path) -> None:
-    """Write the network beside its place and move it there whole."""
-    if not isinstance(one.encoder, NetworkEncoder) or one.encoder.save is None:
-        raise UserError(f"the {one.name} encoder {one.spec!r} cannot be saved")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".saving-", dir=place.parent) as beside:
-        made = Path(beside) / place.name
-        made.mkdir()
-        one.encoder.save(made)
-        shutil.rmtree(place, ignore_errors=True)
-        made.rename(place)
-
-
-def _check_saved(spec: str, name: str, side: Side, products: pd.DataFrame, source: Path) -> None:
-    """Load the saved encoder and compare its rows with those of the network that was trained."""
-    import torch
-
-    some = np.flatnonzero(side.has)[:COMPARED]
-    with torch.no_grad():
-        expected = side.rows(side.prepare(some, None)).cpu().numpy()
-    with open_product_images(source) as images:
-        content = _content(products.iloc[some], images, name)
-        rows = load_encoder(spec, device="cpu").encode(content.items)[content.rows]
-    cosine = float((rows * expected).sum(axis=1).min())
-    if cosine < LEAST_COSINE:
-        raise UserError(
-            f"{spec} does not give the rows of the network that was trained (smallest cosine {cosine:.5f}, expected "
-            f"{LEAST_COSINE}); keep the folder and report it, the checkpoint beside it holds what was learned"
-        )
-
-
 def _joint_heads(
     parts: Parts,
     loaded: Sequence[LoadedSide],
@@ -411,11 +246,10 @@ def _finished(
     labels: dict[str, npt.NDArray[np.object_]],
     test: npt.NDArray[np.int64],
     families: npt.ArrayLike | None,
-    models_dir: Path | None,
 ) -> TunedProducts:
     """The experiment as its files tell it."""
     result = experiment.result or {}
-    specs = {side: _absolute(spec, experiment.path) for side, spec in result["encoders"].items()}
+    specs = {side: in_place(spec, experiment.path) for side, spec in result["encoders"].items()}
     return _tuned(
         experiment,
         specs,
@@ -446,12 +280,3 @@ def _tuned(
         best_epoch,
         tuple(notes),
     )
-
-
-def _relative(spec: str, folder: Path) -> str:
-    """The spec with a path below ``folder`` cut to ``./…``, so that an experiment may be moved."""
-    return spec.replace(f":{folder}/", ":./", 1)
-
-
-def _absolute(spec: str, folder: Path) -> str:
-    return spec.replace(":./", f":{folder}/", 1)

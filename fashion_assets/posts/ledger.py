@@ -1,0 +1,137 @@
+"""The ledger while a landing adds to it: what has landed by content and by name, what is new, what was refused.
+
+Belongs here: what became of a file, and its line. Does not: where the ledger lies (``landed``), and what lands
+(``landing``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+import pandas as pd
+
+from fashion_assets.posts.crawl_files import CrawlRead
+from fashion_assets.posts.landed import DIGEST_IN_NAME
+from fashion_assets.posts.mapping import ColumnMapping
+from fashion_assets.posts.schemas import LEDGER
+from fashion_assets.posts.settling import digest_of_beginning
+from fashion_assets.storage.places import Place
+
+LandingStatus = Literal["landed", "already landed", "refused", "waiting"]
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """What became of one file: ``reason`` says why it was refused or has to wait, ``notes`` what a reader
+    should know.
+    """
+
+    name: str
+    digest: str | None
+    status: LandingStatus
+    rows: int = 0
+    notes: list[str] = field(default_factory=list)
+    reason: str | None = None
+
+
+@dataclass
+class Arrival:
+    """A file that is about to land."""
+
+    path: Place
+    name: str
+    digest: str
+    n_bytes: int
+    mapping: str | None
+    read: CrawlRead
+    rows: pd.DataFrame = field(default_factory=pd.DataFrame)
+    #: The landed files (16 digits) that it stands for.
+    replaces: list[str] = field(default_factory=list)
+
+
+class LandedContents:
+    """The landed files of the ledger by content and by name: a landing of thousands asks for each of them."""
+
+    def __init__(self, ledger: pd.DataFrame) -> None:
+        self._by_digest: dict[str, tuple[str, int, str | None]] = {}
+        self._by_name: dict[str, list[tuple[str, int]]] = {}
+        rows = ledger[ledger["status"] == "landed"]
+        columns = (rows[name] for name in ("digest", "file", "rows", "mapping", "n_bytes"))
+        for digest, file, n_rows, mapping, n_bytes in zip(*columns, strict=True):
+            self._by_digest[digest] = (file, int(n_rows), mapping or None)
+            self._by_name.setdefault(file, []).append((digest, int(n_bytes)))
+
+    def known(self, digest: str | None, rule: ColumnMapping | None) -> LandedFile | None:
+        """The file of this content, if it has landed under this mapping."""
+        if digest not in self._by_digest:
+            return None
+        file, n_rows, mapping = self._by_digest[digest]
+        return (
+            LandedFile(file, digest, "already landed", n_rows)
+            if mapping == (rule.digest if rule else None)
+            else None
+        )
+
+    def replaced_by(self, arrival: Arrival) -> list[str]:
+        """The landed files (16 digits) that an arrival stands for: itself under another mapping, or its own beginning.
+
+        A file that was added to holds all rows of the landing before. A file of the same name with other content
+        does not, and both stay.
+        """
+        found = [arrival.digest] if arrival.digest in self._by_digest else []
+        found += [
+            digest
+            for digest, n_bytes in self._by_name.get(arrival.name, [])
+            if n_bytes < arrival.n_bytes and digest_of_beginning(arrival.path, n_bytes) == digest
+        ]
+        return [digest[:DIGEST_IN_NAME] for digest in found]
+
+
+def mask_refusals(ledger: pd.DataFrame, mask: Callable[[str], str]) -> None:
+    """Take author ids out of the names and reasons of refused files, in place."""
+    refused = ledger["status"] == "refused"
+    for column in ("file", "reason"):
+        ledger.loc[refused, column] = [mask(text) for text in ledger.loc[refused, column]]
+
+
+def recorded(
+    ledger: pd.DataFrame,
+    files: list[LandedFile],
+    arrivals: list[Arrival],
+    moment: datetime,
+) -> pd.DataFrame | None:
+    """The ledger and what this landing adds to it, landed files and refused ones with their reason; None if nothing."""
+    details = {arrival.digest: arrival for arrival in arrivals}
+    said = set(zip(ledger["digest"], ledger["reason"], strict=True))
+    new = []
+    for file in files:
+        if not file.digest or not (
+            file.status == "landed" or (file.status == "refused" and (file.digest, file.reason) not in said)
+        ):
+            continue
+        detail = details.get(file.digest)
+        values = (
+            file.name,
+            file.digest,
+            detail.n_bytes if detail else 0,
+            file.rows,
+            file.status,
+            file.reason,
+            file.notes,
+            moment.replace(microsecond=0),
+            detail.mapping if detail else None,
+        )
+        new.append(dict(zip(LEDGER.names, values, strict=True)))
+    if not new:
+        return None
+    gone = {row["digest"] for row in new}
+    replaced = {stem for arrival in arrivals for stem in arrival.replaces}
+    gone |= {digest for digest in ledger["digest"] if digest[:DIGEST_IN_NAME] in replaced}
+    # A file that was refused and has come again is spoken of as it is now.
+    again = ledger["file"].isin({row["file"] for row in new}) & (ledger["status"] == "refused")
+    kept = ledger[~ledger["digest"].isin(gone) & ~again]
+    added = pd.DataFrame(new, columns=LEDGER.names)
+    return added if kept.empty else pd.concat([kept, added], ignore_index=True)
