@@ -17,7 +17,7 @@ import numpy.typing as npt
 from fashion_assets.encoders.rows import ZERO_NORM
 from fashion_assets.products.calibration import SMALLEST_PROBABILITY
 from fashion_assets.products.heads.head import AttributeHead
-from fashion_assets.products.heads.kernel import POWER, SHARPNESS, KernelMachine
+from fashion_assets.products.heads.kernel import POWER, KernelMachine, sharpness
 from fashion_assets.products.heads.ngrams import Analyzer
 from fashion_assets.products.heads.rows import SPARSE_KINDS, RowClassifier
 from fashion_assets.products.heads.sides import SideTemperatures
@@ -188,7 +188,9 @@ def _kernel(graph: GraphBuilder, machine: KernelMachine, signals: GraphSignals) 
                 alone = graph.op("MatMul", near, graph.constant(weights))
                 only = graph.op("Greater", graph.op("Sub", this, other), graph.constant(0.0))
                 scores = graph.op("Where", only, alone, scores)
-    sharpened = graph.scaled(graph.op("Add", scores, graph.constant(machine.mean)), SHARPNESS)
+    sharpened = graph.scaled(
+        graph.op("Add", scores, graph.constant(machine.mean)), sharpness(len(machine.mean))
+    )
     positive = graph.op("Pow", graph.op("Softplus", sharpened), graph.constant(POWER))
     total = graph.op("ReduceSum", positive, graph.constant([1], np.int64), keepdims=1)
     return graph.op("Div", positive, total)

@@ -45,7 +45,7 @@ def attribute() -> Attribute:
 
 def chances(scores: np.ndarray) -> np.ndarray:
     """In proportion to a power of the scores where they are above 0, next to nothing below."""
-    positive = np.log1p(np.exp(20 * scores)) ** 2.5
+    positive = np.log1p(np.exp(4 * np.log(scores.shape[1]) * scores)) ** 2.5
     return positive / positive.sum(axis=1, keepdims=True)
 
 
@@ -75,7 +75,9 @@ def test_leaving_products_out_afterwards_is_never_having_known_them(attribute: A
 
 
 def test_scores_above_nought_count_by_their_power_and_all_stay_in_order() -> None:
-    scores = np.array([[0.75, 0.25, 0.0, -0.1], [-3.0, -2.0, -2.5, -1.9]])
+    scores = np.zeros((2, 100))
+    scores[:, :4] = [[0.75, 0.25, 0.1, -0.1], [-3.0, -2.0, -2.5, -1.9]]
+    scores[:, 4:] = -np.linspace(0.2, 0.9, 96)
     found = link(scores)
     assert found == pytest.approx(chances(scores)) and found.sum(axis=1) == pytest.approx(np.ones(2))
     assert found[0, 0] / found[0, 1] == pytest.approx(3.0**2.5, rel=0.01)

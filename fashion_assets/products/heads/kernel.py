@@ -22,9 +22,9 @@ FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 
-#: Scores below about one over the first count as next to nothing; the second leaves little to the temperature, which
-#: changes the same power (see ``link``).
-SHARPNESS, POWER = 20.0, 2.5
+#: See ``link``: how soon a score counts as next to nothing, times ln k, as of many classes most are near 0; and a power
+#: that leaves little to the temperature, which changes the same power.
+SHARPNESS, POWER = 4.0, 2.5
 #: More training products than this are thinned out by chance: memory grows with the square (16,000: 1 GB).
 MAX_PRODUCTS = 16_000
 #: Products that are compared with the support at a time when they are predicted (4,096 with 13,000: 220 MB).
@@ -256,14 +256,20 @@ def _probabilities(found: npt.NDArray[Any], shares: Float32Array) -> FloatArray:
 
 
 def link(scores: npt.NDArray[Any]) -> FloatArray:
-    """(n, k) probabilities in proportion to ln(1 + exp(``SHARPNESS`` score)) ** ``POWER``.
+    """(n, k) probabilities in proportion to ln(1 + exp(``sharpness`` score)) ** ``POWER``.
 
     Least squares on targets of 0 and 1 estimates probabilities as they are, but shrunk by the ridge, and with noise
     that goes below 0: what is clearly above 0 counts by a power of it, and order is kept. A softmax of scores would be
     driven by the many classes near 0.
     """
-    positive = np.logaddexp(0.0, SHARPNESS * np.asarray(scores, dtype=np.float64)) ** POWER
+    given = np.asarray(scores, dtype=np.float64)
+    positive = np.logaddexp(0.0, sharpness(given.shape[1]) * given) ** POWER
     return np.asarray(positive / positive.sum(axis=1, keepdims=True))
+
+
+def sharpness(n_classes: int) -> float:
+    """What ``link`` multiplies scores of so many classes by."""
+    return float(SHARPNESS * np.log(max(2, n_classes)))
 
 
 def thinned(rows: IntArray, seed: int) -> IntArray:
