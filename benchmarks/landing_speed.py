@@ -22,23 +22,10 @@ COLUMNS = (
     *("poster_id", "post_id", "post_title", "post_date", "post_content"),
     *("post_fetch_time", "post_like", "post_collect"),
 )
-WORDS = [
-    "马面裙",
-    "新中式",
-    "穿搭",
-    "法式",
-    "碎花",
-    "连衣裙",
-    "通勤",
-    "西装",
-    "显瘦",
-    "小个子",
-    "春天",
-    "约会",
-    "温柔",
-    "牛仔",
-    "外套",
-]
+WORDS = (
+    *("马面裙", "新中式", "穿搭", "法式", "碎花", "连衣裙", "通勤", "西装"),
+    *("显瘦", "小个子", "春天", "约会", "温柔", "牛仔", "外套"),
+)
 
 
 def write_crawl(incoming: Path, rows: int, files: int) -> int:
