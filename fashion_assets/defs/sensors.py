@@ -22,8 +22,8 @@ INTERVAL_SECONDS = 30
 #: New crawl files, and apart from them media files, that one tick reads; the rest wait for the next. A tick has to end
 #: within 60 seconds (Dagster's limit, DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS).
 FILES_PER_TICK = 250
-#: And their bytes, as they are unpacked: some 8 MB are landed in a CPU second (benchmarks/landing_speed.py). One file is
-#: read in any case.
+#: And their bytes, as they are unpacked: some 8 MB are landed in a CPU second (benchmarks/landing_speed.py). One file
+#: is read in any case.
 BYTES_PER_TICK = 64 << 20
 
 #: Runs that one tick asks for.
