@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -165,9 +166,11 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield opened
 
 
-def at(instance: dg.DagsterInstance, *moment: int) -> dg.ScheduleEvaluationContext:
+def ask(schedule: dg.ScheduleDefinition, instance: dg.DagsterInstance, *moment: int) -> Any:
+    """What the schedule answers at that moment; its context is closed before the instance is."""
     when = datetime(*moment, tzinfo=SHANGHAI)  # type: ignore[arg-type, misc]
-    return dg.build_schedule_context(instance=instance, scheduled_execution_time=when)
+    with dg.build_schedule_context(instance=instance, scheduled_execution_time=when) as context:
+        return schedule(context)
 
 
 def ran(
@@ -195,19 +198,19 @@ def nothing() -> None: ...
 
 
 def test_schedules_ask_for_what_they_say(instance: dg.DagsterInstance) -> None:
-    closing_request = monthly_close(at(instance, 2024, 7, 3, 4))
+    closing_request = ask(monthly_close, instance, 2024, 7, 3, 4)
     assert isinstance(closing_request, dg.RunRequest)
     assert (closing_request.run_key, closing_request.partition_key) == ("close:2024-06:03T04", "2024-06-01")
     assert closing_request.tags[IN_ORDER]
-    assert isinstance(monthly_close(at(instance, 2018, 7, 3, 4)), dg.SkipReason)
-    assert isinstance(monthly_publication(at(instance, 2024, 7, 3, 6)), dg.SkipReason), "nothing is closed"
+    assert isinstance(ask(monthly_close, instance, 2018, 7, 3, 4), dg.SkipReason)
+    assert isinstance(ask(monthly_publication, instance, 2024, 7, 3, 6), dg.SkipReason), "nothing is closed"
     made(instance, "closed_month", "monthly_style_report", key="2024-06-01")
     keys = [
         request.run_key
         for request in (
-            monthly_publication(at(instance, 2024, 7, 3, 6)),
-            weekly_keyword_trends(at(instance, 2024, 12, 30, 5)),
-            daily_freshness(at(instance, 2024, 7, 4, 10, 30)),
+            ask(monthly_publication, instance, 2024, 7, 3, 6),
+            ask(weekly_keyword_trends, instance, 2024, 12, 30, 5),
+            ask(daily_freshness, instance, 2024, 7, 4, 10, 30),
         )
         if isinstance(request, dg.RunRequest)
     ]
@@ -229,7 +232,7 @@ def test_a_close_that_fails_is_asked_for_again_until_the_month_is_closed_and_not
 ) -> None:
     asked = []
     for moment in ticks(monthly_close):
-        request = monthly_close(at(instance, *moment.timetuple()[:5]))
+        request = ask(monthly_close, instance, *moment.timetuple()[:5])
         assert isinstance(request, dg.RunRequest)
         asked.append(request.run_key)
         ran(instance, close_month_job, request, dg.DagsterRunStatus.FAILURE)
@@ -241,22 +244,22 @@ def test_a_close_that_fails_is_asked_for_again_until_the_month_is_closed_and_not
 
 
 def test_the_publication_follows_a_close_that_came_late_once(instance: dg.DagsterInstance) -> None:
-    close_at_4 = monthly_close(at(instance, 2024, 7, 3, 4))
+    close_at_4 = ask(monthly_close, instance, 2024, 7, 3, 4)
     ran(instance, close_month_job, close_at_4, dg.DagsterRunStatus.FAILURE)
-    early = monthly_publication(at(instance, 2024, 7, 3, 6))
+    early = ask(monthly_publication, instance, 2024, 7, 3, 6)
     assert isinstance(early, dg.SkipReason) and "2024-06 is not closed yet" in str(early.skip_message)
-    close_at_6 = monthly_close(at(instance, 2024, 7, 3, 6))
+    close_at_6 = ask(monthly_close, instance, 2024, 7, 3, 6)
     assert isinstance(close_at_6, dg.RunRequest)
     ran(instance, close_month_job, close_at_6, dg.DagsterRunStatus.SUCCESS)
-    assert isinstance(monthly_close(at(instance, 2024, 7, 3, 8)), dg.SkipReason)
+    assert isinstance(ask(monthly_close, instance, 2024, 7, 3, 8), dg.SkipReason)
 
-    first = monthly_publication(at(instance, 2024, 7, 3, 8))
+    first = ask(monthly_publication, instance, 2024, 7, 3, 8)
     ran(instance, publication_job, first, dg.DagsterRunStatus.FAILURE)
-    second = monthly_publication(at(instance, 2024, 7, 3, 10))
+    second = ask(monthly_publication, instance, 2024, 7, 3, 10)
     assert isinstance(second, dg.RunRequest) and isinstance(first, dg.RunRequest)
     assert second.run_key != first.run_key
     ran(instance, publication_job, second, dg.DagsterRunStatus.SUCCESS)
-    done = monthly_publication(at(instance, 2024, 7, 3, 12))
+    done = ask(monthly_publication, instance, 2024, 7, 3, 12)
     assert isinstance(done, dg.SkipReason) and done.skip_message == "2024-06 is published"
 
 
@@ -267,16 +270,16 @@ def test_the_publication_follows_a_close_that_came_late_once(instance: dg.Dagste
 def test_a_close_under_way_or_canceled_is_left_alone(
     instance: dg.DagsterInstance, status: dg.DagsterRunStatus, said: str
 ) -> None:
-    ran(instance, close_month_job, monthly_close(at(instance, 2024, 7, 3, 4)), status)
-    later = monthly_close(at(instance, 2024, 7, 3, 6))
+    ran(instance, close_month_job, ask(monthly_close, instance, 2024, 7, 3, 4), status)
+    later = ask(monthly_close, instance, 2024, 7, 3, 6)
     assert isinstance(later, dg.SkipReason) and said in str(later.skip_message)
 
 
 def test_a_month_whose_report_failed_after_its_record_is_not_closed(instance: dg.DagsterInstance) -> None:
     made(instance, "monthly_style_report", "closed_month", key="2024-06-01")
-    assert isinstance(monthly_close(at(instance, 2024, 7, 3, 6)), dg.RunRequest)
+    assert isinstance(ask(monthly_close, instance, 2024, 7, 3, 6), dg.RunRequest)
     made(instance, "monthly_style_report", key="2024-06-01")
-    assert isinstance(monthly_close(at(instance, 2024, 7, 3, 8)), dg.SkipReason)
+    assert isinstance(ask(monthly_close, instance, 2024, 7, 3, 8), dg.SkipReason)
 
 
 def test_no_job_of_months_mixes_backfill_policies() -> None:

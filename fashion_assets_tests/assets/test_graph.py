@@ -174,8 +174,10 @@ def test_loading_the_code_location_loads_nothing_heavy() -> None:
 def test_jobs_and_schedules_resolve() -> None:
     definitions = build_definitions(Settings())
     assert definitions.resolve_job_def("month").partitions_def == MONTHS
-    with dg.instance_for_test() as instance:
-        moment = dg.build_schedule_context(instance, scheduled_execution_time=datetime(2024, 7, 3, 4))
+    with (
+        dg.instance_for_test() as instance,
+        dg.build_schedule_context(instance, scheduled_execution_time=datetime(2024, 7, 3, 4)) as moment,
+    ):
         request = monthly_close(moment)
     assert isinstance(request, dg.RunRequest)
     assert request.partition_key == "2024-06-01"

@@ -10,8 +10,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from fashion_assets.defs import sensors
+from fashion_assets.defs import posts, sensors
 from fashion_assets.defs.io_managers import LakeIOManager
+from fashion_assets.defs.landing import RUN_SETTLE_SECONDS
 from fashion_assets.defs.posts import raw_posts
 from fashion_assets.defs.run_tags import LANDED, LANDED_DIGEST, LANDED_MONTH
 from fashion_assets.defs.sensors import ATTEMPTS, incoming_sensor
@@ -267,6 +268,7 @@ def test_a_run_that_nobody_landed_for_leaves_a_file_that_is_being_written(
         return still_written(files, seconds, rest_arrives)
 
     monkeypatch.setattr(waiting, "still_written", watched)
+    monkeypatch.setattr(posts, "RUN_SETTLE_SECONDS", RUN_SETTLE_SECONDS)
 
     def materialise() -> list[str]:
         resources = {"settings": house.settings, "io_manager": LakeIOManager(house.settings.lake)}
