@@ -233,8 +233,10 @@ def test_a_tick_reads_so_many_bytes_and_at_least_one_file(
 ) -> None:
     """A tick that reads on until all is landed goes past the time that the daemon waits for it."""
     monkeypatch.setattr(sensors, "BYTES_PER_TICK", 1_700)
-    for name, posts in (("a", 5), ("b", 5), ("c", 100), ("d", 5)):
-        path = house.crawl(f"{name}.csv", *(post(number, "2024-01-05", name * 40) for number in range(posts)))
+    for name, n_posts in (("a", 5), ("b", 5), ("c", 100), ("d", 5)):
+        path = house.crawl(
+            f"{name}.csv", *(post(number, "2024-01-05", name * 40) for number in range(n_posts))
+        )
     with gzip.open(path.with_suffix(".csv.gz"), "wb") as packed:  # of some bytes that stand for many
         packed.write(path.read_bytes().replace(b"dd", b"ee"))
     landed_files = []
