@@ -189,8 +189,8 @@ class Settings(BaseSettings):
     @property
     def product_pictures(self) -> tuple[str, ...]:
         """The picture encoders of products, in the order of their vectors."""
-        named = tuple(spec.strip() for spec in self.product_image_encoders.split(",") if spec.strip())
-        return named or with_colours(self.image_encoder)
+        named = dict.fromkeys(spec.strip() for spec in self.product_image_encoders.split(",") if spec.strip())
+        return tuple(named) or with_colours(self.image_encoder)
 
     @property
     def product_files(self) -> Path:

@@ -52,9 +52,13 @@ def product_finetuning(
     use them.
     """
     from fashion_assets.products.cards import label_column
+    from fashion_assets.products.model_folder import FINETUNING
+    from fashion_assets.products.splits import store_first_split
     from fashion_assets.products.tuning.config import TuningConfig
     from fashion_assets.products.tuning.finetuning import finetune_products
 
+    # So that whatever is trained on these encoders is judged on products that they did not learn from.
+    store_first_split(product_model_path(settings), product_split)
     parts = product_split.set_index("id").reindex(products["id"].astype(str))
     tuned = finetune_products(
         products,
@@ -64,7 +68,7 @@ def product_finetuning(
         attributes=[name for name in settings.attributes if label_column(name) in products.columns],
         image_encoder=_spec(config.image_encoder, settings.image_encoder),
         text_encoder=_spec(config.text_encoder, settings.text_encoder),
-        experiments=product_model_path(settings) / "finetuning",
+        experiments=product_model_path(settings) / FINETUNING,
         config=TuningConfig(
             n_blocks=config.n_blocks,
             adapter_rank=config.adapters,

@@ -196,14 +196,18 @@ def _seal(
     attributes: list[str],
 ) -> None:
     from fashion_assets.products.head_record import HeadRecord
-    from fashion_assets.products.model_folder import head_folder
+    from fashion_assets.products.model_folder import REFUSED, head_folder
     from fashion_assets.products.model_training import finish_model, join_heads, write_products
+    from fashion_assets.reports.product_heads import REPORT
 
     root = product_model_path(settings)
-    write_products(root, products, split)
     records = {name: HeadRecord.load(head_folder(root, name)) for name in attributes}
     parts = split.set_index("id").reindex(products["id"].astype(str)).reset_index()
     joint = join_heads(root, attributes, products, parts, seed=settings.random_seed)
+    write_products(root, products, split)
+    # Of a training by the command in this folder; as assets they are quarantined_products and product_report.
+    for name in (REFUSED, REPORT):
+        (root / name).unlink(missing_ok=True)
     entries = _encoder_entries(settings, encoders)
     finish_model(root, records, entries, model_id, len(products), settings.random_seed, joint)
 

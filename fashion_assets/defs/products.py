@@ -124,11 +124,13 @@ def product_eda(
 
 @asset(group_name="products", kinds={"parquet"})
 def product_split(settings: dg.ResourceParam[Settings], products: pd.DataFrame) -> dg.MaterializeResult:
-    """Family and part (train, validation, test) of each product; whole families, stratified over all labels."""
-    from fashion_assets.products.families import families_of
-    from fashion_assets.products.splits import split_arrow, split_table
+    """Family and part (train, validation, test) of each product; whole families, stratified over all labels.
 
-    note = ""
+    The split of the model folder is kept as in ``products train``: what tuned encoders learned from stays there.
+    """
+    from fashion_assets.products.families import families_of
+    from fashion_assets.products.splits import kept_split, split_arrow, split_table
+
     try:
         table = split_table(products, seed=settings.random_seed)
     except UserError as fault:
@@ -136,6 +138,8 @@ def product_split(settings: dg.ResourceParam[Settings], products: pd.DataFrame) 
         note = str(fault)
         ids = products["id"].astype(str)
         table = pd.DataFrame({"id": ids, "family": families_of(products), "split": "train"})
+    else:
+        table, note = kept_split(product_model_path(settings), table)
     counts = table["split"].value_counts()
     return dg.MaterializeResult(
         value=split_arrow(table),

@@ -10,6 +10,7 @@ these the lock is confirmed: a process that slept must not write over what anoth
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -48,7 +49,7 @@ from fashion_assets.posts.waiting import Looks, files_that_wait, name_in
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.files import file_digest, local_copy
 from fashion_assets.storage.locks import Hold, locked
-from fashion_assets.storage.places import Place, Stamp, require_reachable
+from fashion_assets.storage.places import Place, Stamp, is_remote, require_reachable
 
 __all__ = ["LandedFile", "LandingResult", "land_incoming"]
 
@@ -114,19 +115,26 @@ def land_incoming(
             LandedFile(name_in(incoming, path), None, "waiting", reason=waiting[path]) for path in waiting
         ]
         ledger = read_ledger(lake)
-        landed = LandedContents(ledger)
+        ready_crawls = [item for item in arrived_files.crawls.items() if item[0] not in waiting]
+        there = {(looks.digest(*item), name_in(incoming, item[0])) for item in ready_crawls}
+        landed = LandedContents(ledger, there)
         arrivals: list[Arrival] = []
         room, remaining = Slice(max_files, max_bytes), 0
-        # What was never read comes first: files that are refused again and again must not hold up the others.
-        ready_crawls = [item for item in arrived_files.crawls.items() if item[0] not in waiting]
-        for path, stamp in sorted(ready_crawls, key=lambda item: looks.digest(*item) is not None):
+
+        def turn(item: tuple[Place, Stamp]) -> tuple[bool, str]:
+            # Files that are refused again and again come last, each time in another order, and hold up nobody.
+            in_vain = looks.digest(*item) is not None and not landed.holds(looks.digest(*item))
+            return in_vain, hashlib.sha256(f"{moment} {item[0]}".encode()).hexdigest() if in_vain else ""
+
+        for path, stamp in sorted(ready_crawls, key=turn):
             rule = _rule_of(path, incoming, mappings, arrived_files.mappings)
-            known = None if isinstance(rule, UserError) else landed.known(looks.digest(path, stamp), rule)
+            digest, name = looks.digest(path, stamp), name_in(incoming, path)
+            known = None if isinstance(rule, UserError) else landed.known(digest, rule, name)
             if known is not None:
                 files.append(known)
                 continue
             if not room.takes(bytes_to_read(path, stamp)):
-                remaining += looks.digest(path, stamp) is None  # else refused before, and in no hurry
+                remaining += digest is None  # else refused before, and in no hurry
                 continue
             taken = {arrival.digest for arrival in arrivals}
             looked = _look(path, stamp, incoming, rule, landed, taken, deliveries)
@@ -134,8 +142,7 @@ def land_incoming(
                 arrivals.append(looked)
             else:
                 files.append(looked)
-            if looked.digest is not None:
-                looks.mark_read(path, stamp, looked.digest)
+            looks.mark_read(path, stamp, looked.digest or "")
         ids = {
             raw
             for arrival in arrivals
@@ -195,6 +202,7 @@ def land_incoming(
             touched |= set(index.loc[index["post_id"].isin(landing.posts), "month"])
         looks.close()
         if touched or digests is None or landing.changed:
+            own.confirm()
             remember_digests(lake, digests or {}, touched)
     return LandingResult(
         sorted(files, key=lambda file: file.name),
@@ -237,7 +245,7 @@ def _look(
                 return LandedFile(name, None, "waiting", reason=contradiction)
             if isinstance(rule, UserError):
                 return LandedFile(name, digest, "refused", reason=f"{name} was refused: {rule}")
-            known = landed.known(digest, rule)
+            known = landed.known(digest, rule, name)
             if known is not None:
                 return known
             if digest in taken:
@@ -246,6 +254,11 @@ def _look(
             read = read_crawl_file(copy, rule, name)
     except FileNotFoundError:
         return LandedFile(name, None, "waiting", reason=grown_sentence(name, stamp, None))
+    except PermissionError as fault:
+        if is_remote(path):
+            raise
+        reason = f"{name} may not be read ({fault.strerror}); it lands when the account that lands files may read it."
+        return LandedFile(name, None, "waiting", reason=reason)
     after = Stamp.of(path)
     if after != stamp:
         return LandedFile(name, None, "waiting", reason=grown_sentence(name, stamp, after))

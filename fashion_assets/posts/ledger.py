@@ -6,7 +6,7 @@ Belongs here: what became of a file, and its line. Does not: where the ledger li
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -53,9 +53,13 @@ class Arrival:
 
 
 class LandedContents:
-    """The landed files of the ledger by content and by name: a landing of thousands asks for each of them."""
+    """The landed files of the ledger by content and by name: a landing of thousands asks for each of them.
 
-    def __init__(self, ledger: pd.DataFrame) -> None:
+    ``there`` are (digest, name) of the files that lie in ``incoming/`` now, as far as they were read before.
+    """
+
+    def __init__(self, ledger: pd.DataFrame, there: Collection[tuple[str | None, str]]) -> None:
+        self._there = there
         self._by_digest: dict[str, tuple[str, int, str | None]] = {}
         self._by_name: dict[str, list[tuple[str, int]]] = {}
         rows = ledger[ledger["status"] == "landed"]
@@ -64,14 +68,21 @@ class LandedContents:
             self._by_digest[digest] = (file, int(n_rows), mapping or None)
             self._by_name.setdefault(file, []).append((digest, int(n_bytes)))
 
-    def known(self, digest: str | None, rule: ColumnMapping | None) -> LandedFile | None:
-        """The file of this content, if it has landed under this mapping."""
+    def holds(self, digest: str | None) -> bool:
+        """Whether a file of this content has landed, under whatever mapping."""
+        return digest in self._by_digest
+
+    def known(self, digest: str | None, rule: ColumnMapping | None, name: str) -> LandedFile | None:
+        """The file of this content, if it has landed under this mapping, or from another file that is still there.
+
+        Of two files of one content under two mappings the other's would else take its place at each landing.
+        """
         if digest not in self._by_digest:
             return None
         file, n_rows, mapping = self._by_digest[digest]
         return (
             LandedFile(file, digest, "already landed", n_rows)
-            if mapping == (rule.digest if rule else None)
+            if mapping == (rule.digest if rule else None) or (file != name and (digest, file) in self._there)
             else None
         )
 

@@ -36,6 +36,8 @@ from fashion_assets.storage.places import Place, Stamp, is_remote
 _CHUNK = 1 << 20
 #: Waiting, not computing: more threads than cores.
 _SYNC_THREADS = 16
+#: Begins the stamp of what could not be read.
+_FAILED = "failed "
 
 
 @dataclass
@@ -80,16 +82,33 @@ class MediaBook:
     def _key(self, source: str, member: str) -> str:
         return hmac.new(self._salt, f"{source}\0{member}".encode(), hashlib.sha256).hexdigest()[:32]
 
-    def has_room(self, n_bytes: int) -> bool:
-        """Whether one more file, of this size, may be read; one that may not is counted."""
+    def has_room(self, n_bytes: int, *, again: bool = False) -> bool:
+        """Whether one more file, of this size, may be read; one that may not is counted, if not read in vain before."""
         if self._room.takes(n_bytes):
             return True
-        self.result.remaining += 1
+        self.result.remaining += not again
         return False
 
     def is_seen(self, source: str, member: str, n_bytes: int, stamp: str) -> bool:
         row = self._seen.get(self._key(source, member))
         return row is not None and (row["n_bytes"], row["stamp"]) == (n_bytes, stamp)
+
+    def has_failed(self, source: str, member: str, n_bytes: int, stamp: str) -> bool:
+        """Whether this could not be read as it is now."""
+        return self.is_seen(source, member, n_bytes, _FAILED + stamp)
+
+    def mark_failed(
+        self,
+        source: str,
+        member: str,
+        n_bytes: int,
+        stamp: str,
+        post_id: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        """It is looked at again, but after the others: what cannot be read must not take their room for ever."""
+        if not self.has_failed(source, member, n_bytes, stamp):
+            self.mark_seen(source, member, n_bytes, _FAILED + stamp, post_id, name)
 
     def mark_seen(
         self, source: str, member: str, n_bytes: int, stamp: str, post_id: str | None, name: str | None
@@ -121,13 +140,16 @@ class MediaBook:
         n_bytes: int,
         stamp: str,
         content: Content,
+        archive: str = "",
     ) -> None:
-        """Copy one file that was not seen, and list it."""
+        """Copy one file that was not seen, and list it. ``archive`` is the stamp of the one that it lies in."""
         post_id, name = self._mask(post_id, "post_id"), self._mask(name)
         place = self._mask(f"{source}/{member}" if member else source)
         old = self._seen.get(self._key(source, member))
         if content.handle is None:
             self.refuse(post_id, name, place, f"{place} is damaged ({content.fault}); copy it again.")
+            name = old["name"] if old is not None and old["name"] else name
+            self.mark_failed(source, member, n_bytes, stamp + archive, post_id, name)
             return
         digest, read_bytes = content.digest, content.n_bytes
         suffix = suffix_of(name, content.head)

@@ -18,6 +18,7 @@ from fashion_assets.storage.places import Place, Stamp, is_remote
 
 #: A post's video has at most some hundred MB; a member beyond this is a mistake or a trap.
 MAX_MEDIA_BYTES = 4 << 30
+_TOO_LARGE = f"it has more than {MAX_MEDIA_BYTES:,} bytes"
 
 #: Threads that bring files from and to a bucket, and how many files are on their way, each way.
 BUCKET_THREADS = 16
@@ -39,7 +40,9 @@ class Content:
 
 
 def open_media(path: Place, stamp: Stamp | None) -> IO[bytes]:
-    """A media file, open to be read once."""
+    """A media file, open to be read once. OSError if it is larger than ``MAX_MEDIA_BYTES``."""
+    if stamp is not None and stamp.n_bytes > MAX_MEDIA_BYTES:
+        raise OSError(_TOO_LARGE)
     if is_remote(path) and stamp is not None and stamp.n_bytes <= _FETCHED_BYTES:
         return io.BytesIO(path.read_bytes(stamp.n_bytes))  # to open it would be a request more
     return open_binary(path)
@@ -74,7 +77,7 @@ def read_media(opened: Callable[[], IO[bytes]]) -> Content:
                 content.write(piece)
                 total += len(piece)
                 if total > MAX_MEDIA_BYTES:
-                    raise OSError(f"it has more than {MAX_MEDIA_BYTES:,} bytes")
+                    raise OSError(_TOO_LARGE)
     except ARCHIVE_FAULTS as fault:
         if content is not None:
             content.close()

@@ -41,6 +41,7 @@ def land_media(
     """
     book = MediaBook(lake, salt, mask, room, confirm)
     found = [(path, readable(inside(incoming, path).as_posix()), stamp) for path, stamp in candidates.items()]
+    found.sort(key=lambda item: _has_failed(item[1], item[2], book))
     fresh = [
         path
         for path, relative, stamp in found
@@ -55,7 +56,7 @@ def land_media(
     for path, relative, stamp in found:
         parts = PurePosixPath(relative).parts[1:]
         if path in coming:
-            if stamp is not None and book.has_room(stamp.n_bytes):
+            if stamp is not None and book.has_room(stamp.n_bytes, again=_has_failed(relative, stamp, book)):
                 name = "_".join(parts[1:])
                 book.take(parts[0], name, relative, "", stamp.n_bytes, stamp.text, next(contents))
         elif _is_link(path):
@@ -74,6 +75,10 @@ def land_media(
     refused = book.result.refused
     book.result.refused = {mask(place): mask(reason) for place, reason in refused.items()}
     return book.result
+
+
+def _has_failed(relative: str, stamp: Stamp | None, book: MediaBook) -> bool:
+    return stamp is not None and book.has_failed(relative, "", stamp.n_bytes, stamp.text)
 
 
 def _is_fresh(path: Place, relative: str, stamp: Stamp, book: MediaBook) -> bool:
@@ -100,7 +105,7 @@ def _land_archive(path: Place, relative: str, stamp: Stamp, book: MediaBook) -> 
         return
     # One in a bucket is fetched whole, and then all of it lands: not once more for each slice of it.
     whole = is_remote(path)
-    if whole and not book.has_room(stamp.n_bytes):
+    if whole and not book.has_room(stamp.n_bytes, again=_has_failed(relative, stamp, book)):
         return
     before, left_before = book.result.added, book.result.remaining
     try:
@@ -137,12 +142,18 @@ def _land_archive(path: Place, relative: str, stamp: Stamp, book: MediaBook) -> 
                     room -= entry.file_size
                     taken.add(member.name)
                     stamped = f"crc:{entry.CRC:08x}"
-                    fresh = not book.is_seen(relative, member.name, entry.file_size, stamped)
+                    fresh = not book.is_seen(
+                        relative, member.name, entry.file_size, stamped
+                    ) and not book.has_failed(relative, member.name, entry.file_size, stamped + stamp.text)
                     if fresh and (whole or book.has_room(entry.file_size)):
                         content = read_media(partial(archive.open, entry))
-                        book.take(parts[0], name, relative, member.name, entry.file_size, stamped, content)
+                        size = entry.file_size
+                        book.take(
+                            parts[0], name, relative, member.name, size, stamped, content, archive=stamp.text
+                        )
     except UserError as fault:
         book.result.refused[relative] = f"{relative} was refused: {fault}."
+        book.mark_failed(relative, "", stamp.n_bytes, stamp.text)
         return
     except FileNotFoundError:
         return  # taken away since it was listed

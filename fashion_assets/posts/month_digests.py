@@ -84,7 +84,10 @@ def known_digests(lake: Place) -> dict[str, MonthDigest] | None:
 
 
 def _kept(lake: Place) -> dict[str, MonthDigest]:
-    kept = read_kept(lake, "month_digests", MONTH_DIGESTS)
+    try:
+        kept = read_kept(lake, "month_digests", MONTH_DIGESTS)
+    except FileNotFoundError:  # a landing in another process has forgotten them at this moment
+        return {}
     rows = zip(kept["month"], kept["files"], kept["digest"], strict=True)
     return {month: MonthDigest(list(files), digest) for month, files, digest in rows}
 

@@ -41,7 +41,7 @@ class Looks:
         return same
 
     def digest(self, path: Place, stamp: Stamp) -> str | None:
-        """The SHA-256 of a file that was read when it had this stamp."""
+        """The SHA-256 of a file that was read when it had this stamp; empty if that was in vain."""
         return self._now[self._key(path)][1] if self.is_as_before(path, stamp) else None
 
     def mark_read(self, path: Place, stamp: Stamp, digest: str) -> None:

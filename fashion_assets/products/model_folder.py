@@ -38,12 +38,14 @@ from fashion_assets.storage.files import file_digest, write_text_atomic
 
 FORMAT = "fashion-assets product model"
 # Raised when an older program could not read the folder, or this one not an older folder.
-FORMAT_NUMBER = 1
+FORMAT_NUMBER = 2
 MANIFEST, CARD, REFUSED, METRICS = "model.json", "card.md", "refused.csv", "metrics.json"
 TEXTS, TEST_PREDICTIONS = "texts.parquet", "test_predictions.csv"
 HEADS, JOINT, REDUCTION, CACHE, RECORD = "heads", "joint", "reduction", "cache", "training.json"
+#: Where experiments of fine-tuning lie, and their split where it is not the model's.
+FINETUNING = "finetuning"
 # Below the folder, but no part of the model.
-_NOT_MODEL = frozenset({MANIFEST, CACHE, "finetuning", "report.html", "export"})
+_NOT_MODEL = frozenset({MANIFEST, CACHE, FINETUNING, "report.html", "export"})
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def seal(
     content = {"format": FORMAT, "format_number": FORMAT_NUMBER, **asdict(manifest)}
     write_text_atomic(root / MANIFEST, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
     for folder in (root / ENCODERS).glob("*"):
-        if folder.name not in wanted[ENCODERS]:
+        if folder.is_dir() and folder.name not in wanted[ENCODERS]:
             shutil.rmtree(folder)
     return manifest
 
@@ -194,6 +196,8 @@ def _read_manifest(path: Path) -> Manifest:
         content["encoders"] = tuple(EncoderEntry(**entry) for entry in content["encoders"])
         content["attributes"] = tuple(content["attributes"])
         return Manifest(**content)
+    except UserError:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{path} is damaged ({type(error).__name__}: {error}); copy the folder again, or train anew"

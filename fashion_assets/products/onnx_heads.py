@@ -79,7 +79,7 @@ def head_nodes(
     if isinstance(machine, KernelMachine):
         raw = _kernel(graph, machine, signals)
     else:
-        raw = _rows(graph, machine, head.space_, signals)
+        raw = _of_all_classes(graph, head, machine, _rows(graph, machine, head.space_, signals))
     # float32 holds 1e-12; below it nothing is told apart, as in ``Temperature.apply``.
     logits = graph.op("Log", graph.op("Max", raw, graph.constant(SMALLEST_PROBABILITY)))
     calibrated = graph.op("Softmax", _sharpened(graph, head.temperatures_, signals, logits), axis=1)
@@ -90,6 +90,12 @@ def head_nodes(
         total = graph.op("ReduceSum", lifted, graph.constant([1], np.int64), keepdims=1)
         moved = graph.op("Div", lifted, total)
     return HeadNodes(calibrated, moved, graph.op("ArgMax", moved, axis=1, keepdims=0))
+
+
+def _of_all_classes(graph: GraphBuilder, head: AttributeHead, machine: RowClassifier, said: str) -> str:
+    """``AttributeHead._of_all_classes``: 0 for a class that a draw of very many products has left out."""
+    columns, k = np.asarray(machine.classifier.classes_, dtype=np.intp), len(head.classes_)
+    return said if len(columns) == k else graph.op("MatMul", said, graph.constant(np.eye(k)[columns]))
 
 
 def _sharpened(

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from fashion_assets.products.families import families_of
+from fashion_assets.products.model_folder import FINETUNING
 from fashion_assets.products.schemas import LABEL_PREFIX, PRODUCT_SPLIT
 from fashion_assets.storage.csv_text import csv_text, with_formula
 from fashion_assets.storage.errors import UserError
@@ -87,9 +88,15 @@ def write_split(folder: Path, table: pd.DataFrame) -> Path:
 
 
 def store_first_split(folder: Path, table: pd.DataFrame) -> None:
-    """``write_split``, unless the folder has a split: that may be part of a finished model."""
-    if not (Path(folder) / SPLIT_FILE).is_file():
-        write_split(folder, table)
+    """Keep ``table`` for the trainings that follow in the model folder ``folder``: in its ``finetuning`` where it has
+    another split already, which may be part of a finished model.
+    """
+    place = Path(folder)
+    if (place / SPLIT_FILE).is_file():
+        if _parts(read_split(place)) == _parts(table):
+            return
+        place = place / FINETUNING
+    write_split(place, table)
 
 
 def read_split(folder: Path) -> pd.DataFrame:
@@ -114,26 +121,38 @@ def read_split(folder: Path) -> pd.DataFrame:
 
 
 def stored_or_new_split(folder: Path, products: pd.DataFrame, *, seed: int = 7) -> tuple[pd.DataFrame, str]:
-    """(``PRODUCT_SPLIT`` rows in the order of ``products``, a sentence where they are not what would be drawn today).
+    """``kept_split`` of what ``split_table`` draws of ``products``. Raises UserError as both."""
+    return kept_split(folder, split_table(products, seed=seed))
 
-    The split stored in ``folder`` is kept as long as the products are the same and no family of theirs stands on two
-    sides of it: with other labels, or encoders that were tuned on its training part, test products stay unseen.
-    Otherwise ``split_table``. Raises UserError as that and, for a damaged file, as ``read_split``.
+
+def kept_split(folder: Path, drawn: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """(``PRODUCT_SPLIT`` rows in the order of ``drawn``, a sentence where they are not ``drawn``, today's split).
+
+    The split stored in ``folder``, or by a fine-tuning there, is kept as long as the products are the same and no
+    family of theirs stands on two sides of it: with other labels, or encoders that were tuned on its training part,
+    test products stay unseen.
+    Raises UserError for a damaged file as ``read_split``.
     """
-    drawn = split_table(products, seed=seed)
-    if not (Path(folder) / SPLIT_FILE).is_file():
-        return drawn, ""
-    stored = read_split(folder)
-    parts = dict(zip(stored["id"], stored["split"], strict=True))
-    if set(parts) != set(drawn["id"]):
-        return drawn, ""
-    kept = drawn.assign(split=drawn["id"].map(parts))
-    if kept.equals(drawn) or kept.groupby("family")["split"].nunique().max() > 1:
-        return drawn, ""
-    return kept, (
-        f"the split is that of an earlier training in {folder}; other labels or another seed would draw another: "
-        f"delete {SPLIT_FILE} there to split anew"
-    )
+    for place in (Path(folder), Path(folder) / FINETUNING):
+        parts = _parts(read_split(place)) if (place / SPLIT_FILE).is_file() else {}
+        if set(parts) != set(drawn["id"]):
+            continue
+        kept = drawn.assign(split=drawn["id"].map(parts))
+        if kept.equals(drawn):
+            return drawn, ""
+        whole = kept.groupby("family")["split"].nunique().max() == 1
+        # Of products that were too few all were kept to learn from: that judges nothing.
+        if whole and set(kept["split"]) == set(SPLITS):
+            return kept, (
+                f"the split is that of an earlier training in {place}; other labels or another seed would draw "
+                f"another: delete {SPLIT_FILE} there to split anew"
+            )
+    return drawn, ""
+
+
+def _parts(table: pd.DataFrame) -> dict[str, str]:
+    """Id -> part."""
+    return dict(zip(table["id"].astype(str), table["split"], strict=True))
 
 
 def split_arrow(table: pd.DataFrame) -> pa.Table:

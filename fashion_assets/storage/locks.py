@@ -139,8 +139,13 @@ class _Lease:
     def stop(self) -> None:
         self._ended.set()
         self._thread.join()
-        if not self._lost:
-            self._path.unlink(missing_ok=True)
+        try:
+            self.confirm()
+        except TimeoutError:
+            if self._lost:
+                return  # what lies there is the lock of whoever took it over
+            raise
+        self._path.unlink(missing_ok=True)
 
     def confirm(self) -> None:
         with self._turn:

@@ -204,6 +204,25 @@ def test_pages_split_and_projection_are_made(made: Settings) -> None:
     assert aggregate.to_dict() == {"Dresss": "dress", "Shoes": "shoe", "Bags": "bag"}
 
 
+def test_the_split_of_the_model_folder_and_nothing_else_of_the_command_stays(
+    made: Settings, tmp_path: Path
+) -> None:
+    settings = another(made, tmp_path / "root", random_seed=made.random_seed + 1)
+    root = product_model_path(settings)
+    for name in ("refused.csv", "report.html"):
+        (root / name).write_text("of an earlier training", "utf-8")
+    result = materialise(settings, [products.product_split])
+    told = result.asset_materializations_for_node("product_split")[0].metadata
+    before, after = (Lake(one.lake).read("product_split") for one in (made, settings))
+    assert after.equals(before) and "delete split.csv there" in str(told["note"].value)
+    materialise(settings, [product_models.product_predictions])
+    assert not (root / "refused.csv").exists() and not (root / "report.html").exists()
+    assert ModelFolder.open(root).attributes == (PRESENT,)
+    (root / "split.csv").unlink()
+    materialise(settings, [products.product_split])
+    assert not Lake(settings.lake).read("product_split").equals(before)
+
+
 def test_cards_of_another_shop_that_were_refused_are_counted_and_told(made: Settings) -> None:
     result = materialise(made, [product_taxonomy.project_taxonomy])
     told = {
@@ -264,10 +283,12 @@ def test_only_a_missing_label_is_skipped_every_other_fault_of_training_fails(
 def test_encoders_are_tuned_where_that_is_asked_for(made: Settings, tmp_path: Path) -> None:
     network = f"timm:test_efficientnet/{tiny_timm(tmp_path / 'e.safetensors', 'test_efficientnet')}"
     asked = {"image_encoder": network, "text_encoder": "none", "n_blocks": 1, "epochs": 2, "batch_size": 16}
+    (product_model_path(made) / "split.csv").unlink()
     result = materialise(made, [product_finetuning.product_finetuning], config=asked)
     told = result.asset_materializations_for_node("product_finetuning")[0].metadata
     folder = Path(str(told["experiment"].value))
     assert folder.parent == product_model_path(made) / "finetuning"
+    assert (product_model_path(made) / "split.csv").is_file()
     assert told["image_encoder"].value == f"timm:{folder / 'encoders' / 'image'}"
     assert told["text_encoder"].value == "none" and told["epochs"].value == 2
     assert "data:image/png" in str(told["learning_curves"].value)

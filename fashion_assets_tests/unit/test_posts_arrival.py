@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
 import os
 import zipfile
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,7 @@ from fashion_assets.posts.month_digests import landing_digests
 from fashion_assets.storage.files import write_bytes_atomic
 from fashion_assets.storage.locks import Hold
 from fashion_assets.storage.places import Place, files_below, is_remote
-from fashion_assets_tests.unit.test_posts_landing import land, put, record
+from fashion_assets_tests.unit.test_posts_landing import NOW, land, put, record
 
 
 def statuses(result: LandingResult) -> dict[str, str]:
@@ -157,6 +159,116 @@ def test_a_slice_is_bounded_by_bytes_and_never_empty(any_root: Place) -> None:
     assert len(read_ledger(any_root / "lake")) == 4 == len(read_media_manifest(any_root / "lake"))
 
 
+def test_what_is_read_in_vain_does_not_take_the_room_of_others(any_root: Place) -> None:
+    """A file larger than a slice, with another digest than its manifest lists, that comes first by its name."""
+    incoming = any_root / "incoming"
+    large = put(incoming, "1/a.csv", [record(f"pa{number}") for number in range(60)])
+    manifest(incoming / "1", large, sha256="0" * 64)
+    put(incoming, "2/b.csv", [record("pb")])
+    put(incoming, "2/c.csv", [record("pc")])
+    first, second = (land(any_root, max_bytes=1_000) for _ in range(2))
+    assert statuses(first) == {"1/a.csv": "waiting"} and first.remaining == 2
+    assert statuses(second) == {"2/b.csv": "landed", "2/c.csv": "landed"} and second.remaining == 0
+    manifest(incoming / "1", large)
+    assert statuses(land(any_root, max_bytes=1_000))["1/a.csv"] == "landed"
+
+
+def test_a_refused_file_that_is_mended_lands_however_many_others_are_refused(any_root: Place) -> None:
+    incoming = any_root / "incoming"
+    for number in range(6):
+        write_bytes_atomic(incoming / f"{number}.csv", f"nothing,known\n{number},2\n".encode())
+    for _ in range(3):
+        land(any_root, max_files=2)
+    mapping = (
+        "columns: {post_id: nothing, post_content: known}\n"
+        "constants: {post_fetch_time: 2024-07-03 00:00:00, post_date: 2024-06-11}\n"
+        "absent: [poster_id, post_title, post_tag]\n"
+    )
+    write_bytes_atomic(incoming / "5.csv.columns.yaml", mapping.encode())
+    tries = (
+        statuses(land(any_root, max_files=2, now=NOW + timedelta(seconds=30 * tick))) for tick in range(1, 40)
+    )
+    assert any(found.get("5.csv") == "landed" for found in tries)
+
+
+def test_a_crawl_file_that_may_not_be_read_waits_by_name_and_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "incoming", "a.csv", [record("pa")])
+    put(tmp_path / "incoming", "b.csv", [record("pb")])
+    original = landing_module.file_digest
+
+    def denied(path: Path) -> str:
+        if path.name == "a.csv":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return original(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(landing_module, "file_digest", denied)
+        first, second = (land(tmp_path, max_files=1) for _ in range(2))
+    assert statuses(first) == {"a.csv": "waiting"} and first.remaining == 1
+    assert "may not be read (Permission denied)" in (first.files[0].reason or "")
+    assert statuses(second) == {"b.csv": "landed"} and second.remaining == 0
+    assert statuses(land(tmp_path, max_files=1))["a.csv"] == "landed"
+
+
+def test_a_picture_that_cannot_be_read_holds_up_nobody_and_lands_when_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        write_bytes_atomic(tmp_path / "incoming" / "media" / f"p{number}" / "1.jpg", b"\xff\xd8\xff1")
+    with monkeypatch.context() as patch:
+        patch.setattr(media_contents, "MAX_MEDIA_BYTES", 3)
+        assert [land(tmp_path, max_files=1).remaining for _ in range(3)] == [1, 0, 0]
+    kept = read_media_manifest(tmp_path / "lake").set_index("post_id")
+    assert all("more than" in reason and "copy it again" in reason for reason in kept["reason"])
+    assert sum(land(tmp_path, max_files=1).media_added for _ in range(2)) == 2
+    kept = read_media_manifest(tmp_path / "lake")
+    assert list(kept["name"]) == ["1.jpg", "1.jpg"] and not kept["reason"].notna().any()
+
+
+def test_a_damaged_member_holds_up_no_other_of_its_archive(tmp_path: Path) -> None:
+    path = tmp_path / "incoming" / "media.zip"
+    path.parent.mkdir()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("p0/1.jpg", b"\xff\xd8\xff" * 500)
+        archive.writestr("p1/1.jpg", b"\xff\xd8\xff1")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:60] + bytes([whole[60] ^ 0xFF]) + whole[61:])
+    found = [land(tmp_path, max_bytes=100) for _ in range(2)]
+    assert [(result.media_added, result.remaining) for result in found] == [(0, 1), (1, 0)]
+    path.write_bytes(whole)
+    os.utime(path, (1, 1))
+    assert land(tmp_path, max_bytes=100).media_added == 1, "the same member, whole in the new copy"
+    kept = read_media_manifest(tmp_path / "lake")
+    assert list(kept["name"]) == ["1.jpg", "1.jpg"] and not kept["reason"].notna().any()
+
+
+@pytest.mark.s3
+def test_a_broken_archive_in_a_bucket_does_not_take_the_room_of_pictures(s3_root: Place) -> None:
+    write_bytes_atomic(s3_root / "incoming" / "media.zip", b"PK\x03\x04" + b"cut off" * 500)
+    write_bytes_atomic(s3_root / "incoming" / "media" / "p1" / "1.jpg", b"\xff\xd8\xff1")
+    found = [land(s3_root, max_bytes=1_000) for _ in range(2)]
+    assert [(result.media_added, result.remaining) for result in found] == [(0, 1), (1, 0)]
+
+
+def test_one_content_under_two_mappings_does_not_land_again_and_again(any_root: Place) -> None:
+    incoming = any_root / "incoming"
+    for name in ("x.csv", "y.csv"):
+        put(incoming, name, [record("p1", other="2024-03-05", third="2024-02-05")])
+    write_bytes_atomic(incoming / "y.csv.columns.yaml", b"columns: {post_date: other}")
+    assert statuses(land(any_root)) == {"x.csv": "landed", "y.csv": "already landed"}
+    again = land(any_root)
+    assert {file.status for file in again.files} == {"already landed"} and again.touched_months == []
+    write_bytes_atomic(incoming / "x.csv.columns.yaml", b"columns: {post_date: third}")
+    assert land(any_root).touched_months == ["2024-02", "2024-06"], (
+        "the mapping of the file that landed counts"
+    )
+    assert land(any_root).touched_months == []
+    (incoming / "x.csv").unlink()
+    assert land(any_root).touched_months == ["2024-02", "2024-03"]
+
+
 @pytest.mark.s3
 def test_an_archive_in_a_bucket_is_fetched_once_and_lands_whole(
     s3_root: Place, monkeypatch: pytest.MonkeyPatch
@@ -265,6 +377,19 @@ def test_a_month_changed_behind_the_landing_is_digested_anew(tmp_path: Path) -> 
     before = landing_digests(lake)
     next((lake / "landing" / "2024-06").glob("*.parquet")).unlink()
     assert landing_digests(lake)["2024-06"] != before["2024-06"]
+
+
+def test_digests_that_another_landing_forgets_while_they_are_read_are_worked_out(
+    any_root: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(any_root / "incoming", "a.csv", [record("p1")])
+    land(any_root)
+    lake = any_root / "lake"
+    before = landing_digests(lake)
+    month_digests.forget_digests(lake)
+    place, original = type(lake), type(lake).exists
+    monkeypatch.setattr(place, "exists", lambda path: path.name == "month_digests.parquet" or original(path))
+    assert landing_digests(lake) == before
 
 
 @pytest.mark.s3

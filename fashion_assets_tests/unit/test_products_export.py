@@ -17,7 +17,9 @@ from fashion_assets.products.export import HeadsSession, export_heads
 from fashion_assets.products.features import ProductFeatures
 from fashion_assets.products.heads import AttributeHead, JointDecoder
 from fashion_assets.products.heads.kernel import kernel_machines
+from fashion_assets.products.heads.rows import RowClassifier
 from fashion_assets.products.heads.sides import SideTemperatures
+from fashion_assets.products.heads.space import FeatureSpace
 from fashion_assets.products.heads.together import decide_together
 from fashion_assets.products.logit_adjustment import LogitAdjustment
 from fashion_assets.products.onnx_graph import GraphBuilder, Terms
@@ -178,6 +180,21 @@ def test_a_constant_head_and_a_saved_one(tmp_path: Path) -> None:
     check_equal(heads, tmp_path / "heads.onnx", features)
     with pytest.raises(UserError, match="0 heads that learnt something"):
         export_heads([constant], tmp_path / "heads.onnx")
+
+
+@pytest.mark.parametrize("kind", ["logistic", "lda"])
+def test_a_class_that_a_draw_of_very_many_products_left_out(kind: str, tmp_path: Path) -> None:
+    features, names = products(70, 0)
+    head = AttributeHead("thinned", kind=kind)
+    codes = head.set_classes(names)
+    drawn = np.flatnonzero(codes != 1)
+    space = FeatureSpace().fit(features.take(drawn))
+    machine = RowClassifier.fit(kind, space.transform(features.take(drawn)), codes[drawn], seed=7)
+    head.adopt(features.vectors.model_id, space, machine)
+    head.calibrate(SideTemperatures(), LogitAdjustment(0.8, np.array([0.7, 0.2, 0.1])))
+    export_heads([head], tmp_path / "heads.onnx")
+    assert head.predict_proba(features).shape == (70, 3)
+    check_equal([head], tmp_path / "heads.onnx", products(30, 5)[0])
 
 
 def test_what_does_not_fit_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -204,6 +204,7 @@ def test_misuse_gets_a_sentence(made: tuple[pd.DataFrame, ProductFeatures]) -> N
         ),
         ({"embedding_transforms": ()}, "no embedding transform ''"),
         ({"kinds": ("kernel",), "embedding_transforms": ("lfda",)}, "the only kind is kernel"),
+        ({"kinds": ("kernel",), "n_trials": 5}, "the only kind is kernel, which has no options to search"),
         ({"adjustment_cost": 1.0}, "expected a small share"),
     ],
 )

@@ -21,7 +21,7 @@ from fashion_assets.settings import Settings
     [
         ("", "local:visual", ("local:visual",)),
         ("", "onnx:net.onnx", ("onnx:net.onnx", "local:visual")),
-        ("onnx:a.onnx, timm:b", "onnx:net.onnx", ("onnx:a.onnx", "timm:b")),
+        ("onnx:a.onnx, timm:b,onnx:a.onnx", "onnx:net.onnx", ("onnx:a.onnx", "timm:b")),
     ],
 )
 def test_pictures_of_products_are_read_by_a_network_beside_the_colours(

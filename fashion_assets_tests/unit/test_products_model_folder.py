@@ -141,8 +141,10 @@ def test_a_folder_keeps_the_encoders_of_its_last_training_and_no_other(
     files = ModelFolder.open(copy).manifest.files
     (folder,) = {name.split("/")[1] for name in files if name.startswith("encoders/")}
     assert {path.name for path in (copy / "encoders").iterdir()} == {*before, folder}
+    (copy / "encoders" / ".DS_Store").write_bytes(b"of a file manager")
     train_model(shop, copy, plan)
-    assert [path.name for path in (copy / "encoders").iterdir()] == [folder]
+    assert {path.name for path in (copy / "encoders").iterdir()} == {folder, ".DS_Store"}
+    (copy / "encoders" / ".DS_Store").unlink()
     words.write_text("3 2\ngown 1 0\nsneaker 0 1\ntote 1 -1\n", "utf-8")
     train_model(shop, copy, plan)
     (other,) = (copy / "encoders").iterdir()
@@ -186,7 +188,9 @@ def test_a_flipped_byte_a_lost_file_and_another_format_are_sentences(copy: Path)
         ModelFolder.open(copy)
     manifest = json.loads((copy / MANIFEST).read_text("utf-8"))
     (copy / MANIFEST).write_text(json.dumps({**manifest, "format_number": 99}), "utf-8")
-    with pytest.raises(UserError, match="number 99; this program reads"):
+    with pytest.raises(
+        UserError, match=r"^\S+model\.json is 'fashion-assets product model' number 99; this program reads"
+    ):
         ModelFolder.open(copy)
     (copy / MANIFEST).write_text("{", "utf-8")
     with pytest.raises(UserError, match=r"model\.json is damaged"):

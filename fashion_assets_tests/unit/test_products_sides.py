@@ -119,6 +119,18 @@ def test_a_shop_of_pictures_alone_is_calibrated_by_them(kind: str) -> None:
     assert trained.head.temperatures_.image.value != 1.0
 
 
+@pytest.mark.parametrize("learnt", ["pictures", "texts"])
+def test_a_product_with_nothing_but_the_side_that_was_never_there_is_abstained(learnt: str) -> None:
+    # Nine of ten are of one class, so the class shares alone would pass for sure.
+    labels = np.where(np.arange(N) % 10 > 0, "usual", "rare")
+    pictures, texts = (shop(EVERY, NONE)[1], shop(NONE, EVERY)[1])
+    known, other = (pictures, texts) if learnt == "pictures" else (texts, pictures)
+    head = AttributeHead("kind").fit(known, labels)
+    _, confidence, abstained = head.decide(other)
+    assert abstained.all() and (confidence > head.abstain_below).all()
+    assert not head.decide(known)[2].all()
+
+
 @pytest.mark.parametrize("kind", ["kernel", "logistic"])
 def test_each_side_has_its_own_temperature(kind: str, tmp_path: Path) -> None:
     config = HeadConfig(kinds=(kind,))

@@ -19,6 +19,7 @@ from fashion_assets.products.splits import (
     product_split,
     read_split,
     split_table,
+    store_first_split,
     stored_or_new_split,
     write_split,
 )
@@ -147,6 +148,25 @@ def test_a_stored_split_stays_while_the_products_are_the_same(tmp_path: Path) ->
     for changed in (products.head(9), joined):
         drawn, note = stored_or_new_split(tmp_path, changed, seed=2)
         assert note == "" and drawn.equals(split_table(changed, seed=2))
+    # Of products that were too few once all were for training.
+    write_split(tmp_path, first.assign(split="train"))
+    assert stored_or_new_split(tmp_path, products, seed=2)[0].equals(split_table(products, seed=2))
+
+
+def test_the_split_of_a_fine_tuning_is_found_beside_that_of_a_model_of_other_products(tmp_path: Path) -> None:
+    names = ["hat", "coat", "scarf", "belt", "sock", "skirt", "glove", "jeans", "dress", "watch"]
+    before, products = split_table(cards(names[:9])), cards(names)
+    write_split(tmp_path, before)
+    tuned, note = stored_or_new_split(tmp_path, products, seed=1)
+    assert note == "" and not tuned.equals(split_table(products, seed=2))
+    store_first_split(tmp_path, tuned)
+    assert read_split(tmp_path).equals(before)
+    kept, note = stored_or_new_split(tmp_path, products, seed=2)
+    assert kept.equals(tuned) and f"in {tmp_path / 'finetuning'};" in note
+    # What a folder has already is not stored twice.
+    store_first_split(tmp_path / "new", tuned)
+    store_first_split(tmp_path / "new", tuned)
+    assert read_split(tmp_path / "new").equals(tuned) and not (tmp_path / "new" / "finetuning").exists()
 
 
 def test_shares_that_leave_nothing_to_learn_from_get_a_sentence() -> None:

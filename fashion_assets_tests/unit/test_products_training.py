@@ -97,6 +97,25 @@ def test_search_and_resampling_are_reported(made: tuple[pd.DataFrame, ProductFea
     assert found.search.groupby("kind")["trial"].max().to_dict() == {"lda": 3, "logistic": 3}
     assert found.imbalance.groupby("kind")["chosen"].sum().to_dict() == {"lda": 1, "logistic": 1, "kernel": 1}
     assert found.head.params is not None
+    assert set(found.imbalance["method"]) == {"", "repeat", "smote"}
+
+
+@pytest.mark.parametrize("kind", ["kernel", "logistic", "knn"])
+def test_an_attribute_of_which_the_stored_training_part_knows_too_little(
+    kind: str, made: tuple[pd.DataFrame, ProductFeatures]
+) -> None:
+    split, config = made_split(N), HeadConfig(kinds=(kind,))
+    tested = split == "test"
+    one = made[0]["label_season"].where(tested, "Winter")
+    found = train_attribute("season", made[0].assign(label_season=one), made[1], split, config=config)
+    assert found.head.classes_.tolist() == ["Summer", "Winter"]
+    assert "1 of its 2 classes among the training products" in found.head.note_
+    assert set(found.test["predicted"]) == {"Winter"}
+    assert set(found.head.predict(made[1])) == {"Summer", "Winter"}
+    none = made[0]["label_season"].where(tested)
+    found = train_attribute("season", made[0].assign(label_season=none), made[1], split, config=config)
+    assert "0 labelled validation products" in found.head.note_
+    assert found.test_probabilities == pytest.approx(0.5)
 
 
 def rare(made: tuple[pd.DataFrame, ProductFeatures]) -> pd.DataFrame:

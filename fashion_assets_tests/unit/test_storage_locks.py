@@ -153,3 +153,12 @@ def test_an_owner_that_slept_learns_before_it_writes_that_it_has_lost_the_lock(s
         with pytest.raises(TimeoutError):
             own.confirm()
     assert path.read_bytes() == b"another owner", "what the other has written stays"
+
+
+@pytest.mark.s3
+def test_an_owner_that_slept_at_the_end_does_not_give_back_the_lock_of_another(s3_root: Place) -> None:
+    path = s3_root / ".lock"
+    assert is_remote(path)
+    with pytest.raises(TimeoutError, match="was lost while it was held"), locked(path, lease_seconds=3600):
+        path.fs.pipe_file(path.path, b"another owner")
+    assert path.read_bytes() == b"another owner"

@@ -60,6 +60,7 @@ def finetune(
     from rich.console import Console
 
     from fashion_assets.products.model_encoders import with_colours
+    from fashion_assets.products.model_folder import FINETUNING
     from fashion_assets.products.splits import store_first_split
     from fashion_assets.products.training_products import training_products
     from fashion_assets.products.tuning.config import TuningConfig
@@ -91,7 +92,7 @@ def finetune(
             attributes=taken.attributes,
             image_encoder=image_encoder,
             text_encoder=text_encoder,
-            experiments=root / "finetuning",
+            experiments=root / FINETUNING,
             config=config,
             name=name,
             models_dir=settings.models,

@@ -142,7 +142,9 @@ def train(
 
 
 def _specs(given: list[str] | None) -> tuple[str, ...]:
-    return tuple(spec.strip() for one in given or [] for spec in one.split(",") if spec.strip())
+    return tuple(
+        dict.fromkeys(spec.strip() for one in given or [] for spec in one.split(",") if spec.strip())
+    )
 
 
 def _show_training(trained: TrainedModel) -> None:

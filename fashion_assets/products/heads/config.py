@@ -8,7 +8,7 @@ from fashion_assets.products.classifiers import CLASSIFIERS
 from fashion_assets.storage.errors import UserError
 
 #: Raised when the same products and options give another head.
-HEADS_VERSION = 5
+HEADS_VERSION = 6
 #: The kernel machine of ``products.heads.kernel``, and every kind of ``products.classifiers``.
 KERNEL = "kernel"
 HEAD_KINDS: tuple[str, ...] = (KERNEL, *CLASSIFIERS)
@@ -72,6 +72,11 @@ class HeadConfig:
             raise UserError(
                 f"embedding_transforms is {', '.join(self.embedding_transforms)}, but the only kind is {KERNEL}, which "
                 f"compares products as they are; name another kind beside it, such as knn"
+            )
+        if set(self.kinds) == {KERNEL} and self.n_trials:
+            raise UserError(
+                f"n_trials is {self.n_trials}, but the only kind is {KERNEL}, which has no options to search; name "
+                "another kind beside it, such as logistic, or give 0"
             )
         if not 0 <= self.abstain_below <= 1:
             raise UserError(f"abstain_below is {self.abstain_below}; expected a probability, such as 0.5")

@@ -179,7 +179,8 @@ class AttributeHead:
     def decide(self, features: ProductFeatures) -> tuple[ObjectArray, FloatArray, npt.NDArray[np.bool_]]:
         """(labels, confidence, abstained), each (n,): the confidence is the calibrated probability of the label.
 
-        A product with neither picture nor text is always abstained.
+        A product with neither picture nor text is always abstained, and so is one with nothing but the side that no
+        product of the training had.
         """
         probabilities = self.predict_proba(features)
         return self.decide_by(features, probabilities, self.moved(probabilities))
@@ -194,8 +195,18 @@ class AttributeHead:
         """``decide`` with the calibrated ``probabilities`` and what to decide by at hand, both (n, k)."""
         best = moved.argmax(axis=1)
         confidence = probabilities[np.arange(len(best)), best]
-        empty = ~(features.has_words | np.any(features.vectors.matrix != 0, axis=1))
-        return self.classes_[best], confidence, (confidence < self.abstain_below) | empty
+        return self.classes_[best], confidence, (confidence < self.abstain_below) | ~self._shown(features)
+
+    def _shown(self, features: ProductFeatures) -> npt.NDArray[np.bool_]:
+        """(n,) True for products that have anything of what the head learnt from."""
+        blocks, words = list(features.vectors.blocks), True
+        if self.space_ is not None:
+            blocks = list(self.space_.blocks_)
+            words = any(one.has_terms for one in self.space_.ngrams_.values())
+        shown = features.has_words & words
+        for name in blocks:
+            shown |= features.vectors.has(name)
+        return shown
 
     def save(self, folder: Path) -> None:
         """Write ``head.safetensors`` and ``head.json`` into ``folder``; the card names the digest of the arrays."""

@@ -42,6 +42,11 @@ class NGrams:
             self._vectorizer = None
         return self
 
+    @property
+    def has_terms(self) -> bool:
+        """Whether any text that it was fitted on had an n-gram."""
+        return self._vectorizer is not None
+
     def transform(self, texts: Sequence[str]) -> Any:
         """(n, vocabulary) float32 CSR; rows of zeros for texts without a known n-gram."""
         import scipy.sparse

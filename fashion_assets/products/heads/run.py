@@ -89,10 +89,16 @@ class HeadRun:
 
     def _choose(self) -> tuple[pd.DataFrame, FloatArray]:
         """(candidates, validation probabilities of the chosen kind); sets the kind of the head."""
-        if len(self.validation) < MIN_VALIDATION or not len(np.unique(self.codes[self.train])) > 1:
+        n_classes = len(np.unique(self.codes[self.train]))
+        if len(self.validation) < MIN_VALIDATION or n_classes < 2:
+            few = (
+                f"{len(self.validation)} labelled validation products"
+                if len(self.validation) < MIN_VALIDATION
+                else f"{n_classes} of its {self.k} classes among the training products"
+            )
             self.head.note_ = (
-                f"{self.attribute} has {len(self.validation)} labelled validation products, too few to choose between "
-                f"kinds or to calibrate: the head is {self.head.kind}, its confidences as they come"
+                f"{self.attribute} has {few}, too few to choose between kinds or to calibrate: the head is "
+                f"{self.head.kind}, its confidences as they come"
             )
             row: dict[str, Any] = {
                 "kind": self.head.kind,

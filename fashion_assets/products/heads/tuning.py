@@ -80,9 +80,10 @@ def tune(candidate: Candidate, unseen: Unseen) -> Tuned:
             params = {}
     if config.resampling == "none":
         return Tuned(params, None, trials, pd.DataFrame())
-    from fashion_assets.products.resampling import compare_resampling
+    from fashion_assets.products.resampling import bounds_grid, compare_resampling
 
-    table = compare_resampling(CLASSIFIERS[kind](**fixed, **params), x, y, x_validation, truth)
+    grid = bounds_grid(y, methods=("repeat", "smote"), seed=config.seed)
+    table = compare_resampling(CLASSIFIERS[kind](**fixed, **params), x, y, x_validation, truth, grid=grid)
     best = table.iloc[0]
     resampling = None
     if "class_weight_power" in plain.classifier.get_params():

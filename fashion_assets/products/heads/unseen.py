@@ -207,7 +207,14 @@ class Unseen:
             self.tuned[candidate] = tune(candidate, self)
 
     def _by_rows(self, candidate: Candidate, known: IntArray, rows: IntArray) -> FloatArray:
-        """Probabilities of ``rows`` by a classifier of the ``known``; 0 for a class that it has not met."""
+        """Probabilities of ``rows`` by a classifier of the ``known``; 0 for a class that it has not met.
+
+        Where they are of one class, or none, nothing is fitted: that class is certain, or all are equally likely.
+        """
+        met = np.unique(self.codes[known])
+        if len(met) < 2:
+            certain = np.eye(self.k)[met].sum(axis=0) if len(met) else np.full(self.k, 1 / self.k)
+            return np.tile(certain, (len(rows), 1))
         return self._said(self._fitted(candidate, known), known, self.bench.signals.take(rows))
 
     def _trained(self, candidate: Candidate) -> RowClassifier:
