@@ -24,7 +24,7 @@ test-slow: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,ray]"
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "($(MARKED)) and not $(LONG)"
 
-# Minutes each: backfills of a year, the real daemon, the UI in a browser.
+# Minutes each: backfills of a year, the real daemon, fuzzing. Not part of .ci/run.
 test-long: install
 	$(BIN)/python -m pytest -n 1 -m "$(LONG)"
 
