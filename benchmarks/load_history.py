@@ -227,8 +227,8 @@ def slope(values: list[tuple[int, float]]) -> str:
     import numpy as np
     from scipy import stats
 
-    if len(values) < 4:
-        return f"not told of {len(values)} months"
+    if len(values) < 4 or not any(second for _, second in values):
+        return f"not told of {len(values)} months" if len(values) < 4 else "none were made"
     at, seconds = (np.asarray(column, dtype=float) for column in zip(*values, strict=True))
     fitted = stats.linregress(at, seconds)
     reach = float(stats.t.ppf(0.975, len(at) - 2) * fitted.stderr)

@@ -28,6 +28,7 @@ from fashion_assets.defs.faults import JudgedIOManager
 from fashion_assets.defs.io_managers import LakeIOManager, table_schema
 from fashion_assets.defs.jobs import JOBS
 from fashion_assets.defs.partitions import MONTHS
+from fashion_assets.defs.process_memory import give_back_what_is_freed
 from fashion_assets.defs.resources import Encoders, LakeReader
 from fashion_assets.defs.run_summaries import run_summaries_sensor
 from fashion_assets.defs.schedules import SCHEDULES
@@ -75,7 +76,11 @@ _MODULES = [
 
 
 def build_definitions(settings: Settings | None = None) -> dg.Definitions:
-    """Fresh definitions over ``settings`` (default: from the environment), so that a test can bring its own."""
+    """Fresh definitions over ``settings`` (default: from the environment), so that a test can bring its own.
+
+    The process from then on gives back the memory that it frees: every one that makes assets comes by here.
+    """
+    give_back_what_is_freed()
     settings = settings or Settings()
     loaded = [
         found for found in dg.load_assets_from_modules(_MODULES) if isinstance(found, dg.AssetsDefinition)

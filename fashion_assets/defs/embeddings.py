@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from fashion_assets.defs.compute import compute
 from fashion_assets.defs.faults import asset
+from fashion_assets.defs.io_managers import columns
 from fashion_assets.defs.metadata import preview
 from fashion_assets.defs.partitions import MONTHS
 from fashion_assets.defs.resources import Encoders
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     group_name="embeddings",
     kinds={"parquet"},
     deps=["word_vectors"],
+    ins={"fashion_keywords": columns("post_id", "keywords")},
     **compute(Settings(), "text_encoder"),
 )
 def text_embeddings(
@@ -97,7 +99,12 @@ def image_embeddings(
     )
 
 
-@asset(partitions_def=MONTHS, group_name="embeddings", kinds={"parquet"})
+@asset(
+    partitions_def=MONTHS,
+    group_name="embeddings",
+    kinds={"parquet"},
+    ins={"cleaned_posts": columns("post_id")},
+)
 def multimodal_embeddings(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],

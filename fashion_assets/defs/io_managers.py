@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_origin
 
 import dagster as dg
 
-from fashion_assets.defs.peak_memory import PEAK_MEMORY, peak_memory_mb
+from fashion_assets.defs.process_memory import PEAK_MEMORY, peak_memory_mb
 from fashion_assets.defs.stored_files import stored_file
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.files import write_parquet_atomic, write_parquet_stream_atomic
@@ -33,7 +33,8 @@ class LakeIOManager(dg.UPathIOManager):
     after the last is logged beside the row count, and the file's SHA-256 with both.
 
     An input annotated ``dict[str, T]`` always arrives as a dict partition key -> T, also when it holds one
-    month; any month that is absent is named in the error. ``T`` is ``pa.Table`` or ``pd.DataFrame``.
+    month; any month that is absent is named in the error. ``T`` is ``pa.Table`` or ``pd.DataFrame``. Of an input
+    with ``columns`` in its metadata (``columns``) only those are read.
     """
 
     extension = ".parquet"
@@ -90,7 +91,8 @@ class LakeIOManager(dg.UPathIOManager):
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> pa.Table:
         asset = "/".join(context.asset_key.path)
-        return self._lake.read(asset, None if path.stem == "all" else path.stem)
+        wanted = context.definition_metadata.get("columns")
+        return self._lake.read(asset, None if path.stem == "all" else path.stem, wanted)
 
     def load_input(self, context: dg.InputContext) -> Any:
         wanted = context.dagster_type.typing_type
@@ -111,6 +113,11 @@ class LakeIOManager(dg.UPathIOManager):
                 f"{asset} maps to {len(paths)} partitions here; annotate the input as dict[str, …]"
             )
         return _converted(self.load_from_path(context, next(iter(paths.values()))), wanted)
+
+
+def columns(*names: str) -> dg.AssetIn:
+    """An input of which only the named columns are read: a month's texts are most of its memory."""
+    return dg.AssetIn(metadata={"columns": list(names)})
 
 
 def _converted(table: pa.Table, wanted: Any) -> Any:

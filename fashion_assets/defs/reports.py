@@ -19,15 +19,16 @@ from fashion_assets.storage.files import file_digest, write_bytes_atomic, write_
 from fashion_assets.storage.months import month_of_key, shift_month
 from fashion_assets.styles.model import StyleModel
 
-_TABLES = (
-    "raw_posts",
-    "cleaned_posts",
-    "quarantined_posts",
-    "post_images",
-    "garment_images",
-    "fashion_keywords",
-    "style_profiles",
-)
+#: What a monthly page needs of each table; none names all columns.
+_TABLES: dict[str, list[str] | None] = {
+    "raw_posts": ["post_id"],
+    "cleaned_posts": ["post_id", "text"],
+    "quarantined_posts": None,
+    "post_images": ["status", "is_representative"],
+    "garment_images": ["image_id", "kept", "garment_path", "crop_path"],
+    "fashion_keywords": ["month", "keywords", "facets"],
+    "style_profiles": None,
+}
 
 
 @asset(
@@ -55,7 +56,7 @@ def monthly_style_report(
     lineage = _lineage(settings, shown)
     data = gather_monthly_report(
         month,
-        {name: lake.frame(name, month) for name in _TABLES},
+        {name: lake.frame(name, month, of_it) for name, of_it in _TABLES.items()},
         lake.frames("style_profiles", shown),
         crops_root=settings.crops,
         silhouette_curve=model.silhouette_curve,

@@ -28,11 +28,11 @@ class LakeReader:
         """The stored months of ``asset``, oldest first."""
         return self.lake.months(asset)
 
-    def frame(self, asset: str, month: str | None = None) -> pd.DataFrame:
-        """One stored table as a frame. Raises UserError if it was never materialised."""
+    def frame(self, asset: str, month: str | None = None, columns: list[str] | None = None) -> pd.DataFrame:
+        """One stored table as a frame, or those ``columns`` of it. Raises UserError if it was never materialised."""
         from fashion_assets.defs.io_managers import to_frame
 
-        return to_frame(self.lake.read(asset, month))
+        return to_frame(self.lake.read(asset, month, columns))
 
     def frames(self, asset: str, months: list[str]) -> pd.DataFrame:
         """The months' tables below each other; every absent month is named in the error."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import dagster as dg
 
-from fashion_assets.defs.peak_memory import PEAK_MEMORY
+from fashion_assets.defs.process_memory import PEAK_MEMORY
 from fashion_assets.defs.records import FINISHED
 from fashion_assets.defs.run_tags import PID
 from fashion_assets.defs.step_errors import sentence_of

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from fashion_assets.defs.batch_run import run_batch
 from fashion_assets.defs.compute import limit_pools
 from fashion_assets.defs.landing import count_landed_posts, land
 from fashion_assets.defs.planning import Batch, Planner
@@ -23,7 +24,7 @@ from fashion_assets.defs.records import UNFINISHED
 from fashion_assets.defs.resources import user_dictionary_path
 from fashion_assets.defs.run_lock import one_run_at_a_time
 from fashion_assets.defs.run_summaries import record_summaries
-from fashion_assets.defs.run_tags import BEGAN, HOST, IN_ORDER, PID, process_began, tags_of_this_process
+from fashion_assets.defs.run_tags import BEGAN, HOST, IN_ORDER, PID, process_began
 from fashion_assets.defs.selection import resolve_selection
 from fashion_assets.defs.step_errors import sentence_of
 from fashion_assets.defs.training_posts import training_version
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
 
 #: Written once into a new run-history folder. One step at a time per pool, since DuckDB has one writer; how many
 #: of pool gpu is FASHION_GPU_POOL (``limit_pools``). Runs that go on from month to month take turns (``IN_ORDER``), and
-#: of one month there is one at a time. Reports begin with the newest month (``run_order``).
+#: of one month there is one at a time. The coordinator (``run_order``) has the limits: in ``concurrency.runs`` they
+#: would replace what it holds back.
 #: Step faults are retried by the assets' own policy; a run is started again only where its process or host died. One
 #: that nobody sees end (its host is gone) ends after six hours.
 DAGSTER_YAML = f"""\
@@ -46,7 +48,13 @@ telemetry:
 nux:
   enabled: false
 concurrency:
-  runs:
+  pools:
+    granularity: op
+    default_limit: 1
+run_coordinator:
+  module: fashion_assets.defs.run_order
+  class: NewestReportsFirst
+  config:
     max_concurrent_runs: 2
     tag_concurrency_limits:
       - key: {IN_ORDER}
@@ -55,12 +63,6 @@ concurrency:
         value:
           applyLimitPerUniqueValue: true
         limit: 1
-  pools:
-    granularity: op
-    default_limit: 1
-run_coordinator:
-  module: fashion_assets.defs.run_order
-  class: NewestReportsFirst
 run_monitoring:
   enabled: true
   start_timeout_seconds: 300
@@ -77,6 +79,7 @@ _EARLIER_YAML = frozenset(
     {
         "a563b94fdbbbea33b7709f9d6a3db945f5a5f0236b607cec2f4228f1aa29a096",
         "13ed69f887946e2b9d18839bbf8977339538f91428596ddcdfa23fef22d71ac8",
+        "2238a65208348ea981beb255f7cd1fcbeb6f3a4976dca1c91b94d28cf085c923",
     }
 )
 
@@ -296,14 +299,7 @@ def _source_versions(settings: Settings, landed: list[str]) -> dict[str, str]:
 
 
 def _execute(job: dg.JobDefinition, instance: dg.DagsterInstance, batch: Batch) -> None:
-    result = job.execute_in_process(
-        asset_selection=[dg.AssetKey(asset) for asset in batch.assets],
-        partition_key=batch.partition,
-        instance=instance,
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        tags=tags_of_this_process(),
-        raise_on_error=False,
-    )
+    result = run_batch(job, instance, batch)
     if result.success:
         return
     for event in result.all_events:

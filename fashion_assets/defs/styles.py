@@ -12,6 +12,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from fashion_assets.defs.faults import asset
+from fashion_assets.defs.io_managers import columns
 from fashion_assets.defs.metadata import picture, preview
 from fashion_assets.defs.partitions import MONTH_BEFORE, MONTHS
 from fashion_assets.defs.resources import LakeReader, style_model_path
@@ -19,6 +20,7 @@ from fashion_assets.defs.stored_files import stored_file
 from fashion_assets.settings import Settings
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.months import month_of_key, shift_month
+from fashion_assets.styles.engagement import ENGAGEMENTS
 from fashion_assets.styles.lineage import lineage_table, registry_table
 from fashion_assets.styles.model import StyleModel, assign_styles, unseen_posts
 from fashion_assets.styles.window_posts import WindowPosts, month_keys, read_window
@@ -251,7 +253,18 @@ def style_registry(
     )
 
 
-@asset(partitions_def=MONTHS, group_name="styles", kinds={"parquet"})
+@asset(
+    partitions_def=MONTHS,
+    group_name="styles",
+    kinds={"parquet"},
+    ins={
+        "cleaned_posts": columns("post_id", "content_hash", *ENGAGEMENTS),
+        "fashion_keywords": columns("post_id", "keywords", "facets"),
+        "garment_images": columns("post_id", "image_id", "digest", "garment_share", "kept"),
+        "post_images": columns("image_id", "duplicate_group"),
+        "multimodal_embeddings": columns("post_id", "vector"),
+    },
+)
 def style_profiles(
     context: dg.AssetExecutionContext,
     style_clusters: pd.DataFrame,

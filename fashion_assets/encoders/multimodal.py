@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fashion_assets.encoders.rows import ZERO_NORM, unit_rows
+from fashion_assets.encoders.rows import has_direction, unit_rows
 from fashion_assets.encoders.schemas import multimodal_schema
 from fashion_assets.encoders.tables import require_one_model, vector_array, vectors_of
 from fashion_assets.storage.errors import UserError
@@ -55,29 +55,25 @@ def combine(
     text_rows, text_model = _mean_rows(text, rows_of, text_dim, "text", month, text_model_id)
     image_rows, image_model = _mean_rows(images, rows_of, image_dim, "image", month, image_model_id)
     model_id = f"{text_weight:g}*{text_model}|{image_weight:g}*{image_model}"
-    joined = np.concatenate(
-        [text_rows * np.float32(text_weight), image_rows * np.float32(image_weight)], axis=1
-    )
-    vectors = unit_rows(joined)
-    n_posts = len(post_ids)
+    n_posts, text_columns = len(post_ids), text_rows.shape[1]
+    vectors = np.empty((n_posts, text_columns + image_rows.shape[1]), dtype=np.float32)
+    np.multiply(text_rows, np.float32(text_weight), out=vectors[:, :text_columns])
+    np.multiply(image_rows, np.float32(image_weight), out=vectors[:, text_columns:])
+    unit_rows(vectors, out=vectors)
     columns = [
         pa.array(list(post_ids), pa.string()),
         pa.repeat(pa.scalar(month, pa.string()), n_posts),
         pa.repeat(pa.scalar(model_id, pa.string()), n_posts),
-        pa.array(_has_direction(text_rows)),
-        pa.array(_has_direction(image_rows)),
+        pa.array(has_direction(text_rows)),
+        pa.array(has_direction(image_rows)),
         vector_array(vectors),
     ]
     joint_dim = None
     if text_model == image_model != _NO_MODEL:
         means = unit_rows(text_rows + image_rows)
-        columns.append(vector_array(means, ~_has_direction(means)))
+        columns.append(vector_array(means, ~has_direction(means)))
         joint_dim = int(means.shape[1])
     return pa.table(columns, schema=multimodal_schema(int(vectors.shape[1]), model_id, joint_dim))
-
-
-def _has_direction(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    return np.asarray(np.linalg.norm(rows, axis=1) > ZERO_NORM)
 
 
 def _mean_rows(
@@ -105,7 +101,14 @@ def _mean_rows(
     targets = np.asarray(
         [rows_of.get(post_id, -1) for post_id in table.column("post_id").to_pylist()], dtype=np.int64
     )
-    known = targets >= 0
-    sums = np.zeros((len(rows_of), vectors.shape[1]), dtype=np.float64)
-    np.add.at(sums, targets[known], vectors[known])
-    return unit_rows(sums), found
+    known = np.flatnonzero(targets >= 0)
+    # Few posts have pictures: sums in double precision are held of those that have.
+    having, places = np.unique(targets[known], return_inverse=True)
+    means = np.zeros((len(rows_of), vectors.shape[1]), dtype=np.float32)
+    if len(having) == len(known):  # a vector each
+        means[targets[known]] = unit_rows(vectors[known])
+        return means, found
+    sums = np.zeros((len(having), vectors.shape[1]), dtype=np.float64)
+    np.add.at(sums, places, vectors[known])
+    means[having] = unit_rows(sums)
+    return means, found

@@ -30,6 +30,15 @@ def unit_rows(
     return found
 
 
+def has_direction(vectors: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
+    """Which rows (n,) of (n, d) have a length; ``unit_rows`` leaves the others zero. True for NaN and infinity."""
+    found = np.empty(len(vectors), dtype=bool)
+    for start in range(0, len(vectors), _BLOCK_ROWS):
+        wide = np.asarray(vectors[start : start + _BLOCK_ROWS], dtype=np.float64)
+        found[start : start + _BLOCK_ROWS] = ~(np.linalg.norm(wide, axis=1) < ZERO_NORM)
+    return found
+
+
 def checked_vectors(
     vectors: npt.NDArray[np.floating], n_items: int, dim: int, model_id: str, names: list[str] | None = None
 ) -> npt.NDArray[np.float32]:

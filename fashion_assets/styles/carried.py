@@ -26,7 +26,7 @@ def carried_on(
     """The styles of `previous` in this month's window, and what became of them."""
     modality = previous.modality
     rows = stratified_rows(posts.months, usable, params.max_warm_rows, params.seed)
-    unit = posts.taken(modality, rows)
+    unit = posts.unit(modality, rows)
     going = continue_styles(
         unit,
         number_of_month(month) - np.array([number_of_month(each) for each in posts.months[rows]]),
@@ -43,17 +43,18 @@ def carried_on(
     )
     state, k = going.state, len(going.state.ids)
 
-    def means(kind: Modality, having: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    def means(kind: Modality) -> npt.NDArray[np.float32]:
         if kind == modality:
             return state.centroids
         before = previous.centroids(kind)
         otherwise = np.zeros((k, before.shape[1]), np.float32)
         for row in np.flatnonzero(np.isin(state.ids, previous.style_ids)):
             otherwise[row] = before[np.searchsorted(previous.style_ids, state.ids[row])]
-        labels = np.where(having[rows] & (going.weights > 0), going.labels, -1)
-        return weighted_centroids(posts.taken(kind, rows), labels, going.weights, otherwise)
+        of_it = np.flatnonzero(posts.having(kind)[rows] & (going.weights > 0))
+        return weighted_centroids(
+            posts.unit(kind, rows[of_it]), going.labels[of_it], going.weights[of_it], otherwise
+        )
 
-    both = posts.having("multimodal")
     scored = np.flatnonzero(going.labels >= 0)
     scored = stratified_rows(posts.months[rows], scored, params.max_fit_rows, params.seed)
     enough = 1 < len(np.unique(going.labels[scored])) < len(scored)
@@ -64,15 +65,15 @@ def carried_on(
         month=month,
         modality=modality,
         style_ids=state.ids,
-        joint_centroids=means("multimodal", both),
-        text_centroids=means("text", posts.has_text),
-        image_centroids=means("image", posts.has_image),
+        joint_centroids=means("multimodal"),
+        text_centroids=means("text"),
+        image_centroids=means("image"),
         style_sizes=np.bincount(going.labels[going.labels >= 0], minlength=k).astype(np.int64),
         style_max_ages=state.max_ages,
         retired_ids=state.retired_ids,
         retired_centroids=state.retired_centroids,
         seen_posts=post_keys(posts.post_ids),
-        weights=block_weights(posts.joint[both], posts.text.shape[1]),
+        weights=block_weights(posts),
         model_ids=(posts.model_id,) if posts.model_id else (),
         events=going.events,
         silhouette_curve=previous.silhouette_curve,

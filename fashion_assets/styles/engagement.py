@@ -8,6 +8,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+ENGAGEMENTS = ("likes", "collects")
+"""Columns of `cleaned_posts` that count how a post was received."""
+
 WINSOR_QUANTILE = 0.95
 """Likes have a tail of a few posts that went round the country; one of them in a month would be the engagement of its
 whole group. What lies above this quantile of the month's posts counts as the quantile."""

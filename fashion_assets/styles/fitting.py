@@ -98,7 +98,7 @@ def _scanned(
 ) -> StyleModel:
     """A model of a full scan of the window; ids of `previous` by the posts in common."""
     fit_rows = stratified_rows(posts.months, usable, params.max_fit_rows, params.seed)
-    unit = posts.rows_of(modality)[fit_rows]
+    unit = posts.unit(modality, fit_rows)
     known = by_model(previous, posts)[0].first[fit_rows] if previous is not None and previous.k else None
     partition = find_partition(
         unit,
@@ -123,23 +123,23 @@ def _scanned(
         events = overlap_events(labels, found.ids, known, previous.style_ids)
     order = np.argsort(found.ids)
 
-    def means(rows: npt.NDArray[np.float32], having: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-        return spherical_centroids(rows[fit_rows], np.where(having[fit_rows], labels, -1), k)[order]
+    def means(kind: Modality) -> npt.NDArray[np.float32]:
+        having = np.flatnonzero(posts.having(kind)[fit_rows])
+        return spherical_centroids(posts.unit(kind, fit_rows[having]), labels[having], k)[order]
 
-    both = posts.having("multimodal")
     return StyleModel(
         month=month,
         modality=modality,
         style_ids=found.ids[order],
-        joint_centroids=means(posts.joint, both),
-        text_centroids=means(posts.text, posts.has_text),
-        image_centroids=means(posts.image, posts.has_image),
+        joint_centroids=means("multimodal"),
+        text_centroids=means("text"),
+        image_centroids=means("image"),
         style_sizes=np.bincount(labels, minlength=k)[order].astype(np.int64),
         style_max_ages=np.full(k, ALWAYS, np.int32),
         retired_ids=np.zeros(0, np.int32),
         retired_centroids=unit[:0],
         seen_posts=post_keys(posts.post_ids),
-        weights=block_weights(posts.joint[both], posts.text.shape[1]),
+        weights=block_weights(posts),
         model_ids=(posts.model_id,) if posts.model_id else (),
         events=events,
         silhouette_curve=partition.curve,

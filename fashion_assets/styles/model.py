@@ -185,7 +185,7 @@ def by_model(model: StyleModel, posts: Posts) -> tuple[Nearest, npt.NDArray[np.o
     }
     for kind in preference[model.modality]:
         rows = np.flatnonzero((nearest.first < 0) & posts.having(kind))
-        found = nearest_two(posts.rows_of(kind)[rows], model.centroids(kind))
+        found = nearest_two(posts.unit(kind, rows), model.centroids(kind))
         nearest.first[rows], nearest.distance[rows] = found.first, found.distance
         nearest.second[rows], nearest.second_distance[rows] = found.second, found.second_distance
         modality[rows[found.first >= 0]] = kind
@@ -194,10 +194,10 @@ def by_model(model: StyleModel, posts: Posts) -> tuple[Nearest, npt.NDArray[np.o
 
 def check_same_space(model: StyleModel, posts: Posts) -> None:
     """UserError unless the posts' vectors can be compared with the model's centroids."""
-    columns = posts.joint.shape[1]
-    if columns != model.joint_centroids.shape[1] or posts.text.shape[1] != model.text_dim:
+    columns = posts.vectors.shape[1]
+    if columns != model.joint_centroids.shape[1] or posts.text_dim != model.text_dim:
         raise UserError(
-            f"the vectors have {columns} columns, {posts.text.shape[1]} of them text, but the style model of "
+            f"the vectors have {columns} columns, {posts.text_dim} of them text, but the style model of "
             f"{model.month} has {model.joint_centroids.shape[1]} and {model.text_dim}; expected the same "
             f"encoders. "
             f"Materialise style_model again from its first month on."

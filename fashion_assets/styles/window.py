@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fashion_assets.encoders.rows import unit_rows
+from fashion_assets.encoders.rows import has_direction, unit_rows
 from fashion_assets.encoders.tables import model_ids_of, vectors_of
 from fashion_assets.storage.errors import UserError
 
@@ -25,27 +25,22 @@ Modality = Literal["multimodal", "text", "image"]
 
 @dataclass(frozen=True)
 class Posts:
-    """Rows of `multimodal_embeddings`: ids and months (n,), flags (n,), unit rows joint (n, d), text (n,
-    d_t), image.
+    """Rows of `multimodal_embeddings`: ids and months (n,), flags (n,), `vectors` (n, d), text in the first `text_dim`
+    columns. Unit rows are made of them where they are wanted: a window of them all would be held twice.
     """
 
     post_ids: list[str]
     months: npt.NDArray[np.str_]
     has_text: npt.NDArray[np.bool_]
     has_image: npt.NDArray[np.bool_]
-    joint: npt.NDArray[np.float32]
-    text: npt.NDArray[np.float32]
-    image: npt.NDArray[np.float32]
+    vectors: npt.NDArray[np.float32]
+    text_dim: int
     model_id: str
 
-    def rows_of(self, modality: Modality) -> npt.NDArray[np.float32]:
-        """The unit rows that a model of this modality compares."""
-        return {"multimodal": self.joint, "text": self.text, "image": self.image}[modality]
-
-    def taken(self, modality: Modality, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
-        """Those at the ascending places `rows`, not copied if it is all of them."""
-        unit = self.rows_of(modality)
-        return unit if len(rows) == len(unit) else unit[rows]
+    def unit(self, modality: Modality, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
+        """The unit rows that a model of this modality compares, of the posts at the ascending places `rows`."""
+        block = self.vectors[:, _columns(modality, self.text_dim)]
+        return unit_rows(block if len(rows) == len(block) else block[rows])
 
     def having(self, modality: Modality) -> npt.NDArray[np.bool_]:
         """Which posts have what this modality needs; "multimodal" needs both."""
@@ -83,22 +78,23 @@ def read_posts(table: pa.Table, text_dim: int, *, ordered: bool = False) -> Post
             f"the vector of post {ids[int(finite.argmin())]} holds NaN or infinity; encode it again."
         )
     order = np.lexsort((np.asarray(ids, dtype=np.str_), months)) if ordered and ids else np.arange(len(ids))
-    vectors = vectors[order]
-    text, image = unit_rows(vectors[:, :text_dim]), unit_rows(vectors[:, text_dim:])
-    joint = unit_rows(vectors, out=vectors)  # a copy of our own: the order was just taken
+    vectors = vectors[order] if ordered else vectors
     flags = [
         np.asarray(table.column(name).to_pylist(), dtype=bool)[order] for name in ("has_text", "has_image")
     ]
     return Posts(
         post_ids=[ids[row] for row in order],
         months=months[order],
-        has_text=flags[0] & text.any(axis=1),
-        has_image=flags[1] & image.any(axis=1),
-        joint=joint,
-        text=text,
-        image=image,
+        has_text=flags[0] & has_direction(vectors[:, :text_dim]),
+        has_image=flags[1] & has_direction(vectors[:, text_dim:]),
+        vectors=vectors,
+        text_dim=text_dim,
         model_id=models[0] if models else "",
     )
+
+
+def _columns(modality: Modality, text_dim: int) -> slice:
+    return {"multimodal": slice(None), "text": slice(text_dim), "image": slice(text_dim, None)}[modality]
 
 
 def choose_modality(posts: Posts, min_multimodal_share: float) -> Modality:
@@ -129,15 +125,17 @@ def stratified_rows(
     return np.sort(np.concatenate(chosen))
 
 
-def block_weights(joint: npt.NDArray[np.float32], text_dim: int) -> tuple[float, float]:
-    """Mean lengths of the two blocks of joint unit rows; (0, 0) without rows."""
-    if not len(joint):
+def block_weights(posts: Posts) -> tuple[float, float]:
+    """Mean lengths of the two blocks of the joint unit rows of posts with both; (0, 0) without any."""
+    both = np.flatnonzero(posts.having("multimodal"))
+    if not len(both):
         return 0.0, 0.0
-    lengths = np.empty((2, len(joint)), dtype=np.float32)
-    for start in range(0, len(joint), _BLOCK_ROWS):
+    lengths = np.empty((2, len(both)), dtype=np.float32)
+    for start in range(0, len(both), _BLOCK_ROWS):
         rows = slice(start, start + _BLOCK_ROWS)
-        lengths[0, rows] = np.linalg.norm(joint[rows, :text_dim], axis=1)
-        lengths[1, rows] = np.linalg.norm(joint[rows, text_dim:], axis=1)
+        joint = unit_rows(posts.vectors[both[rows]])
+        lengths[0, rows] = np.linalg.norm(joint[:, : posts.text_dim], axis=1)
+        lengths[1, rows] = np.linalg.norm(joint[:, posts.text_dim :], axis=1)
     text, image = (float(each.mean()) for each in lengths)
     return text, image
 

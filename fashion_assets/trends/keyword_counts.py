@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.lake import Lake
-from fashion_assets.styles.engagement import winsor_limit
+from fashion_assets.styles.engagement import ENGAGEMENTS, winsor_limit
 from fashion_assets.trends.time_axis import checked_months
 
 # A keyword in fewer posts over all months has no curve worth a row; its interval would span everything.
@@ -27,8 +27,7 @@ MIN_KEYWORD_POSTS = 20
 
 #: What is read of each asset.
 KEYWORD_COLUMNS = ["post_id", "keywords", "facets"]
-POST_COLUMNS = ["post_id", "content_hash", "likes", "collects"]
-ENGAGEMENTS = ("likes", "collects")
+POST_COLUMNS = ["post_id", "content_hash", *ENGAGEMENTS]
 
 EMPTY_TEXT = hashlib.sha256(b"").hexdigest()
 _WORD_BITS = 32

@@ -68,7 +68,7 @@ def test_the_local_instance_and_that_of_production_guard_the_same(settings: Sett
     write_dagster_home(settings)
     local = yaml.safe_load((settings.dagster_home / "dagster.yaml").read_text())
     production = yaml.safe_load((DEPLOY / "dagster.yaml").read_text())
-    limits = [one["concurrency"]["runs"]["tag_concurrency_limits"] for one in (local, production)]
+    limits = [one["run_coordinator"]["config"]["tag_concurrency_limits"] for one in (local, production)]
     of_a_month = {"key": "dagster/partition", "value": {"applyLimitPerUniqueValue": True}, "limit": 1}
     for of_one in limits:
         assert of_a_month in of_one and {"key": IN_ORDER, "limit": 1} in of_one
@@ -78,19 +78,25 @@ def test_the_local_instance_and_that_of_production_guard_the_same(settings: Sett
         assert local[guard] == production[guard]
 
 
-def test_the_file_of_the_release_before_is_known_as_nobody_s_own(settings: Settings) -> None:
-    """Its text is the present one without what came since."""
+def test_the_files_of_releases_before_are_known_as_nobody_s_own(settings: Settings) -> None:
+    """Their texts are the present one with the limits elsewhere, and without what came since."""
+    head, limits_and_rest = DAGSTER_YAML.split("run_coordinator:\n")
+    coordinator, rest = limits_and_rest.split("  config:\n")
+    limits, monitored = rest.split("run_monitoring:\n")
+    head, pools = head.split("concurrency:\n")
+    second = f"{head}concurrency:\n  runs:\n{limits}{pools}run_coordinator:\n{coordinator}run_monitoring:\n{monitored}"
+    first = second
     came_since = (
         "      - key: dagster/partition\n        value:\n          applyLimitPerUniqueValue: true\n        limit: 1\n",
         "run_coordinator:\n  module: fashion_assets.defs.run_order\n  class: NewestReportsFirst\n",
         "  max_runtime_seconds: 21600\n",
     )
-    before = DAGSTER_YAML
     for part in came_since:
-        assert part in before
-        before = before.replace(part, "")
+        assert part in first
+        first = first.replace(part, "")
     config = settings.dagster_home / "dagster.yaml"
     config.parent.mkdir(parents=True)
-    config.write_text(before)
-    write_dagster_home(settings)
-    assert config.read_text() == DAGSTER_YAML
+    for before in (first, second):
+        config.write_text(before)
+        write_dagster_home(settings)
+        assert config.read_text() == DAGSTER_YAML

@@ -5,17 +5,21 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from dagster._core.events import StepMaterializationData
-from dagster._core.execution.backfill import PartitionBackfill
-from dagster._core.test_utils import create_test_daemon_workspace_context
+from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
+from dagster._core.test_utils import create_run_for_test, create_test_daemon_workspace_context
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import ModuleTarget
 from dagster._daemon.backfill import execute_backfill_iteration
+from dagster._daemon.run_coordinator import QueuedRunCoordinatorDaemon
 
+from fashion_assets.defs import run_order
+from fashion_assets.defs.run_order import NewestReportsFirst
 from fashion_assets.defs.runner import prepare_dagster_home
 from fashion_assets.settings import Settings
 
@@ -42,10 +46,10 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkspacePro
             yield context
 
 
-def launch(workspace: WorkspaceProcessContext, asset: str) -> str:
+def launch(workspace: WorkspaceProcessContext, asset: str, turn: str = "once") -> str:
     """What the dialog of an asset's page asks for."""
     backfill = PartitionBackfill.from_asset_partitions(
-        backfill_id=f"of_{asset}",
+        backfill_id=f"of_{asset}_{turn}",
         asset_graph=workspace.create_request_context().asset_graph,
         partition_names=MONTHS,
         asset_selection=[dg.AssetKey(asset)],
@@ -59,6 +63,54 @@ def launch(workspace: WorkspaceProcessContext, asset: str) -> str:
     )
     workspace.instance.add_backfill(backfill)
     return backfill.backfill_id
+
+
+def launch_job(workspace: WorkspaceProcessContext, job: str, **other: bool) -> str:
+    """What the dialog of a job asks for."""
+    location = workspace.create_request_context().get_code_location("fashion_assets")
+    (repository,) = location.get_repositories().values()
+    backfill = PartitionBackfill(
+        backfill_id=f"of_{job}_{len(workspace.instance.get_backfills())}",
+        status=BulkActionStatus.REQUESTED,
+        from_failure=other.get("from_failure", False),
+        tags={},
+        backfill_timestamp=time.time(),
+        partition_set_origin=repository.get_partition_set(f"{job}_partition_set").get_remote_origin(),
+        partition_names=MONTHS,
+    )
+    workspace.instance.add_backfill(backfill)
+    return backfill.backfill_id
+
+
+def begins_next(instance: dg.DagsterInstance) -> list[str]:
+    """The months whose runs the real queue would start now."""
+    daemon = QueuedRunCoordinatorDaemon(interval_seconds=5)
+    runs = daemon._get_runs_to_dequeue(instance, instance.get_concurrency_config(), fixed_iteration_time=None)
+    return [run.tags["dagster/partition"] for run in runs]
+
+
+@pytest.fixture
+def looks(workspace: WorkspaceProcessContext, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What the queue would start, asked each time when one more run has come into it."""
+    seen: list[list[str]] = []
+    submit = NewestReportsFirst.submit_run
+
+    def submit_and_look(self: NewestReportsFirst, context: dg.SubmitRunContext) -> dg.DagsterRun:
+        run = submit(self, context)
+        seen.append(begins_next(workspace.instance))
+        return run
+
+    monkeypatch.setattr(NewestReportsFirst, "submit_run", submit_and_look)
+    return seen
+
+
+def cancel(instance: dg.DagsterInstance, backfill: str) -> None:
+    """The backfill is over, and none of its runs waits any longer."""
+    state = instance.get_backfill(backfill)
+    assert state is not None
+    instance.update_backfill(state.with_status(BulkActionStatus.CANCELED))  # type: ignore[no-untyped-call]
+    for run in instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": backfill})):
+        instance.delete_run(run.run_id)
 
 
 def tick(workspace: WorkspaceProcessContext) -> None:
@@ -114,3 +166,57 @@ def test_other_assets_keep_the_order_of_their_months(workspace: WorkspaceProcess
     backfill = launch(workspace, "fashion_keywords")
     tick(workspace)
     assert queue(workspace.instance, backfill) == sorted(MONTHS)
+
+
+@pytest.mark.parametrize(
+    ("job", "first"), [("month", ["2024-01-01"]), ("monthly_reports", ["2024-03-01", "2024-02-01"])]
+)
+def test_a_job_s_backfill_begins_when_all_its_months_wait(
+    workspace: WorkspaceProcessContext, looks: list[list[str]], job: str, first: list[str]
+) -> None:
+    """However the queue looks between two submissions, the first to begin is the first in order, not in the dialog."""
+    for left in workspace.instance.get_backfills():
+        cancel(workspace.instance, left.backfill_id)
+    backfill = launch_job(workspace, job)
+    tick(workspace)
+    assert looks == [[], [], first]
+    cancel(workspace.instance, backfill)
+
+
+def test_reports_of_an_asset_s_page_begin_when_all_wait(
+    workspace: WorkspaceProcessContext, looks: list[list[str]]
+) -> None:
+    backfill = launch(workspace, "monthly_style_report", "again")
+    tick(workspace)
+    assert looks == [[], [], ["2024-03-01", "2024-02-01"]]
+    cancel(workspace.instance, backfill)
+
+
+def test_nothing_is_held_for_ever(
+    workspace: WorkspaceProcessContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that ended by a person's click, or that a killed daemon forgot, holds up no other; a repeat none."""
+    instance = workspace.instance
+    backfill = launch_job(workspace, "month")
+    tick(workspace)
+    oldest, _, newest = sorted(
+        instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": backfill})),
+        key=lambda run: run.tags["dagster/partition"],
+    )
+    instance.delete_run(oldest.run_id)
+    assert begins_next(instance) == [], "one is missing and none has begun"
+    create_run_for_test(instance, tags={"dagster/backfill": backfill, "dagster/partition": "2024-01-01"})
+    assert begins_next(instance) == [], "it may still come into the queue"
+    with monkeypatch.context() as later:
+        later.setattr(run_order, "_FORGOTTEN_AFTER", timedelta(seconds=-1))
+        assert begins_next(instance) == ["2024-02-01"]
+    instance.report_run_canceled(newest)
+    assert begins_next(instance) == ["2024-02-01"]
+    cancel(instance, backfill)
+
+    repeat = launch_job(workspace, "month", from_failure=True)
+    tick(workspace)
+    queue_config = instance.get_concurrency_config().run_queue_config
+    assert queue_config is not None
+    assert all(limit["limit"] for limit in queue_config.tag_concurrency_limits)
+    cancel(instance, repeat)

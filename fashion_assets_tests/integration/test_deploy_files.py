@@ -123,6 +123,9 @@ def test_dagster_reads_the_instance(name: str, tmp_path: Path) -> None:
     ]
     assert classes == ["PostgresRunStorage", "PostgresEventLogStorage", "PostgresScheduleStorage"]
     assert type(instance.run_coordinator).__name__ == "NewestReportsFirst"
+    assert "runs" not in instance.settings["concurrency"], (
+        "they would replace what the coordinator holds back"
+    )
     launcher = "RayRunLauncher" if name.startswith("ray") else "DefaultRunLauncher"
     assert type(instance.run_launcher).__name__ == launcher
     logs = "LocalComputeLogManager" if name.startswith("compose") else "S3ComputeLogManager"
@@ -230,8 +233,8 @@ def test_helm_values_are_the_instance_in_the_words_of_the_chart() -> None:
     assert set(deployment) == USER_DEPLOYMENT
     assert find_spec(deployment["codeServerArgs"][1]) is not None
     daemon = values["dagsterDaemon"]
-    queue = in_snake_case(daemon["runCoordinator"]["config"]["queuedRunCoordinator"])
-    assert queue == base["concurrency"]["runs"]
+    assert daemon["runCoordinator"]["type"] == "CustomRunCoordinator"
+    assert daemon["runCoordinator"]["config"]["customRunCoordinator"] == base["run_coordinator"]
     assert values["additionalInstanceConfig"]["concurrency"]["pools"] == base["concurrency"]["pools"]
     assert in_snake_case(daemon["runRetries"]) == base["run_retries"]
     monitoring, ours = in_snake_case(daemon["runMonitoring"]), base["run_monitoring"]
