@@ -34,6 +34,7 @@ from fashion_assets.products.model_encoders import (
 from fashion_assets.products.model_folder import (
     CACHE,
     CARD,
+    LOCK,
     MANIFEST,
     METRICS,
     RECORD,
@@ -51,6 +52,7 @@ from fashion_assets.products.training_products import training_products
 from fashion_assets.storage.csv_text import csv_text
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.files import write_parquet_atomic, write_text_atomic
+from fashion_assets.storage.locks import locked
 
 #: Called with (what is being done, finished, all); all is 0 where nobody can know.
 Progress = Callable[[str, int, int], None]
@@ -102,9 +104,26 @@ def train_model(
 
     Vectors are kept as they are made and a head is written when it is done, so the same call after a kill goes on where
     it was; heads whose products, vectors, labels, split and options are the same are taken over. Raises UserError if
-    nothing can be trained.
+    nothing can be trained, or another training is at work in ``root``.
     """
-    root, clock = Path(root), _Clock()
+    root = Path(root)
+    with locked(root / LOCK, wait=False) as own:
+        if not own:
+            raise UserError(
+                f"another training is at work in {root}; let it end, or name another folder (--model-dir)"
+            )
+        return _train_model(source, root, plan, models_dir, progress, encoder_options)
+
+
+def _train_model(
+    source: Path,
+    root: Path,
+    plan: TrainingPlan,
+    models_dir: Path | None,
+    progress: Progress,
+    encoder_options: Mapping[str, Any],
+) -> TrainedModel:
+    clock = _Clock()
     taken = training_products(
         source, root, plan.labels, encoding=plan.encoding, seed=plan.seed, progress=progress
     )

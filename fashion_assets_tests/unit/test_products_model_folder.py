@@ -15,13 +15,14 @@ from fashion_assets.encoders.cache import EmbeddingCache
 from fashion_assets.products.embedding import embed_products
 from fashion_assets.products.head_record import HeadRecord
 from fashion_assets.products.heads import HeadConfig
-from fashion_assets.products.model_folder import MANIFEST, ModelFolder, head_folder
+from fashion_assets.products.model_folder import LOCK, MANIFEST, ModelFolder, head_folder
 from fashion_assets.products.model_predicting import load_heads, predict_model, project_model, take_in
 from fashion_assets.products.model_training import TrainedModel, TrainingPlan, train_model
 from fashion_assets.products.prediction_files import evaluate_files
 from fashion_assets.products.reduction import VectorReduction
 from fashion_assets.products.splits import read_split
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.locks import locked
 from fashion_assets_tests.unit.product_shop_made import write_model_shop
 
 LABELS = ("kind", "colour", "constant", "blank")
@@ -76,6 +77,17 @@ def test_the_same_call_takes_finished_heads_over_and_another_one_does_not(
     other = TrainingPlan(labels=("kind",), heads=HeadConfig(kinds=("logistic",), abstain_below=0.9))
     found = train_model(shop, copy, other)
     assert found.reused == () and ModelFolder.open(copy).attributes == ("kind",)
+
+
+def test_of_two_trainings_in_one_folder_the_second_is_told_and_changes_nothing(
+    shop: Path, copy: Path
+) -> None:
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    with locked(copy / LOCK), pytest.raises(UserError, match="another training is at work in"):
+        train_model(shop, copy, PLAN)
+    assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
+    train_model(shop, copy, PLAN)
+    assert LOCK not in ModelFolder.open(copy).manifest.files
 
 
 def test_what_was_said_of_the_test_products_is_judged_as_any_file_of_predictions(
