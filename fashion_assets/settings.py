@@ -13,7 +13,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from fashion_assets.encoders.profiles import DEFAULT_PROFILE, PROFILE_SETTINGS, PROFILES, profile_named
-from fashion_assets.products.model_encoders import with_colours
+from fashion_assets.products.model_encoders import OWN_WORDS, with_colours
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.places import Place, is_remote, place
 
@@ -102,6 +102,11 @@ class Settings(BaseSettings):
         description="Picture encoders of products, with commas: their vectors stand side by side; unset: "
         "FASHION_IMAGE_ENCODER beside local:visual, which tells the colours",
     )
+    product_text_encoder: str = Field(
+        "",
+        description="Encoder of product texts; local:cbow: word vectors learned on the cards themselves; unset: "
+        "FASHION_TEXT_ENCODER, or where that is local:cbow the words of the cards",
+    )
     product_components: int = Field(
         0,
         ge=0,
@@ -131,8 +136,8 @@ class Settings(BaseSettings):
     )
     product_word_vectors: str = Field(
         "local:cbow",
-        description="Encoder of shop names and keys of characteristics: local:cbow (the asset word_vectors), "
-        "words:<file>, or empty for none",
+        description="Encoder of shop names and keys of characteristics: local:cbow (word vectors learned on the "
+        "cards), words:<file>, or empty for none",
     )
 
     automation: bool = Field(
@@ -185,6 +190,12 @@ class Settings(BaseSettings):
     def attributes(self) -> list[str]:
         """``product_attributes`` as a list."""
         return [name.strip() for name in self.product_attributes.split(",") if name.strip()]
+
+    @property
+    def product_texts(self) -> str:
+        """The encoder of product texts; ``local:cbow`` is learned on the cards, not on posts."""
+        of_posts = self.text_encoder.startswith("local:cbow")
+        return self.product_text_encoder or (OWN_WORDS if of_posts else self.text_encoder)
 
     @property
     def product_pictures(self) -> tuple[str, ...]:

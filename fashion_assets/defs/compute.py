@@ -36,7 +36,8 @@ class Compute(TypedDict):
 
 
 def compute(
-    settings: Settings, *names: Literal["text_encoder", "image_encoder", "product_pictures", "segmenter"]
+    settings: Settings,
+    *names: Literal["text_encoder", "image_encoder", "product_texts", "product_pictures", "segmenter"],
 ) -> Compute:
     """The arguments ``pool`` and ``op_tags`` of an asset or asset check that loads what these settings name.
 

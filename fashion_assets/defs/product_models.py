@@ -15,13 +15,13 @@ from fashion_assets.defs.faults import asset
 from fashion_assets.defs.head_options import head_config, names_in
 from fashion_assets.defs.metadata import picture, preview
 from fashion_assets.defs.partitions import ATTRIBUTES
-from fashion_assets.defs.resources import Encoders, product_model_path, word_vectors_path
+from fashion_assets.defs.product_encoders import encoder_entries
+from fashion_assets.defs.resources import Encoders, product_model_path
 from fashion_assets.settings import Settings
 
 if TYPE_CHECKING:
     from fashion_assets.products.head_record import HeadRecord
     from fashion_assets.products.heads import AttributeHead, HeadConfig
-    from fashion_assets.products.model_encoders import EncoderEntry
 
 
 class HeadsConfig(dg.Config):
@@ -208,18 +208,5 @@ def _seal(
     # Of a training by the command in this folder; as assets they are quarantined_products and product_report.
     for name in (REFUSED, REPORT):
         (root / name).unlink(missing_ok=True)
-    entries = _encoder_entries(settings, encoders)
+    entries = encoder_entries(settings, encoders, products)
     finish_model(root, records, entries, model_id, len(products), settings.random_seed, joint)
-
-
-def _encoder_entries(settings: Settings, encoders: Encoders) -> list["EncoderEntry"]:
-    """The files of the configured encoders copied into the model, so that it is complete by itself."""
-    from fashion_assets.products.model_encoders import copy_encoder, encoder_places, entry_of
-
-    root, words = product_model_path(settings), settings.product_word_vectors or None
-    entries = []
-    for purpose, spec, name in encoder_places(settings.text_encoder, settings.product_pictures, words):
-        place = f"local:cbow:{word_vectors_path(settings)}" if spec == "local:cbow" else spec
-        copied = copy_encoder(root, name, place, settings.models)
-        entries.append(entry_of(purpose, place, copied, encoders.named(spec).model_id, settings.models))
-    return entries

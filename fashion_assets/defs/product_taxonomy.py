@@ -11,14 +11,10 @@ from pydantic import Field
 from fashion_assets.defs.compute import compute
 from fashion_assets.defs.faults import multi_asset
 from fashion_assets.defs.metadata import escaped, preview
+from fashion_assets.defs.product_encoders import picture_encoders, text_encoder, word_encoder
 from fashion_assets.defs.product_models import attribute_classifiers, trained_heads
 from fashion_assets.defs.products import files_version
-from fashion_assets.defs.resources import (
-    Encoders,
-    product_model_path,
-    product_picture_encoders,
-    product_word_encoder,
-)
+from fashion_assets.defs.resources import Encoders, product_model_path
 from fashion_assets.settings import Settings
 from fashion_assets.storage.errors import UserError
 
@@ -58,7 +54,7 @@ class TaxonomyConfig(dg.Config):
     },
     deps=[attribute_classifiers],
     group_name="products",
-    **compute(Settings(), "text_encoder", "product_pictures"),
+    **compute(Settings(), "product_texts", "product_pictures"),
 )
 def project_taxonomy(
     context: dg.AssetExecutionContext,
@@ -78,7 +74,7 @@ def project_taxonomy(
 
     version = dg.DataVersion(files_version(settings.taxonomy_files))
     heads = trained_heads(settings)
-    intake, features, names = _taxonomy(settings, encoders)
+    intake, features, names = _taxonomy(settings, encoders, products)
     for sentence in intake.sentences():
         context.log.info(sentence)
     foreign = intake.products
@@ -145,7 +141,9 @@ def _head_of(heads: list["AttributeHead"], label: str) -> "AttributeHead":
     return found
 
 
-def _taxonomy(settings: Settings, encoders: Encoders) -> tuple["ProductIntake", Any, list[str]]:
+def _taxonomy(
+    settings: Settings, encoders: Encoders, products: pd.DataFrame
+) -> tuple["ProductIntake", Any, list[str]]:
     """(the other shop's products, kept and refused; features of the kept; the names of its categories)."""
     from fashion_assets.encoders.cache import EmbeddingCache
     from fashion_assets.products.embedding import embed_products
@@ -173,9 +171,9 @@ def _taxonomy(settings: Settings, encoders: Encoders) -> tuple["ProductIntake", 
     vectors = embed_products(
         foreign,
         folder,
-        text_encoder=encoders.text,
-        image_encoders=product_picture_encoders(settings, encoders),
-        word_encoder=product_word_encoder(settings, encoders),
+        text_encoder=text_encoder(settings, encoders),
+        image_encoders=picture_encoders(settings, encoders),
+        word_encoder=word_encoder(settings, encoders, products),
         cache=EmbeddingCache(settings.embedding_cache),
     ).vectors
     return intake, product_features(foreign, reduced(product_model_path(settings), vectors)), names

@@ -17,13 +17,13 @@ from fashion_assets.defs.compute import compute
 from fashion_assets.defs.faults import asset, multi_asset
 from fashion_assets.defs.landing import PLATFORM_ZONE
 from fashion_assets.defs.metadata import escaped, picture, preview
-from fashion_assets.defs.resources import (
-    Encoders,
-    LakeReader,
-    product_model_path,
-    product_picture_encoders,
-    product_word_encoder,
+from fashion_assets.defs.product_encoders import (
+    learn_product_words,
+    picture_encoders,
+    text_encoder,
+    word_encoder,
 )
+from fashion_assets.defs.resources import Encoders, LakeReader, product_model_path
 from fashion_assets.settings import Settings
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.files import write_text_atomic
@@ -154,8 +154,7 @@ def product_split(settings: dg.ResourceParam[Settings], products: pd.DataFrame) 
 @asset(
     group_name="products",
     kinds={"parquet"},
-    deps=["word_vectors"],
-    **compute(Settings(), "text_encoder", "product_pictures"),
+    **compute(Settings(), "product_texts", "product_pictures"),
 )
 def product_embeddings(
     settings: dg.ResourceParam[Settings],
@@ -165,18 +164,20 @@ def product_embeddings(
 ) -> dg.MaterializeResult:
     """Vectors of each product in blocks: picture, text, and averaged word vectors of shop and characteristics.
 
+    Unless another encoder is named, texts are read by word vectors that are learned on the cards, as by the command.
     With FASHION_PRODUCT_COMPONENTS in as many principal components an encoder, of the training part.
     """
     from fashion_assets.encoders.cache import EmbeddingCache
     from fashion_assets.products.embedding import embed_products
     from fashion_assets.products.reduction import reduce_vectors
 
+    words = learn_product_words(settings, products)
     embedded = embed_products(
         products,
         settings.product_files,
-        text_encoder=encoders.text,
-        image_encoders=product_picture_encoders(settings, encoders),
-        word_encoder=product_word_encoder(settings, encoders),
+        text_encoder=text_encoder(settings, encoders),
+        image_encoders=picture_encoders(settings, encoders),
+        word_encoder=word_encoder(settings, encoders, products),
         cache=EmbeddingCache(settings.embedding_cache),
     )
     parts = product_split.set_index("id")["split"].reindex(products["id"].astype(str))
@@ -191,6 +192,7 @@ def product_embeddings(
         value=vectors.to_table(),
         metadata={
             "model_id": vectors.model_id,
+            "words_of_the_cards": words,
             "dimension": vectors.matrix.shape[1],
             "blocks": {name: columns.stop - columns.start for name, columns in vectors.blocks.items()},
             "new": embedded.new,

@@ -64,7 +64,8 @@ class Encoders:
         self._loaded: dict[str, tuple[float, Encoder]] = {}
 
     def _load(self, spec: str) -> Encoder:
-        trained = word_vectors_path(self._settings)
+        named = spec.removeprefix("local:cbow:")
+        trained = Path(named) if named != spec else word_vectors_path(self._settings)
         stamp = trained.stat().st_mtime if spec.startswith("local:cbow") and trained.exists() else 0.0
         if spec not in self._loaded or self._loaded[spec][0] != stamp:
             self._loaded[spec] = (stamp, _encoder_of(spec, self._settings))
@@ -155,22 +156,6 @@ def load_tfashion(settings: Settings, vectors: WordVectors) -> KeywordScorer:
 def product_model_path(settings: Settings) -> Path:
     """The product model of the data root: heads of ``attribute_classifiers``, sealed by ``product_predictions``."""
     return settings.models / "products"
-
-
-def product_word_encoder(settings: Settings, encoders: Encoders) -> Encoder | None:
-    """What reads shop names and keys of characteristics; None where ``product_word_vectors`` is empty."""
-    return encoders.named(settings.product_word_vectors) if settings.product_word_vectors else None
-
-
-def product_picture_encoders(settings: Settings, encoders: Encoders) -> list[Encoder]:
-    """What reads the pictures of products, in the order in which their vectors stand side by side."""
-    try:
-        return [encoders.named(spec) for spec in settings.product_pictures]
-    except UserError as fault:
-        raise UserError(
-            "FASHION_PRODUCT_IMAGE_ENCODERS, or where it is unset FASHION_IMAGE_ENCODER beside local:visual: "
-            f"{fault}"
-        ) from fault
 
 
 def style_model_path(settings: Settings, month: str) -> Path:

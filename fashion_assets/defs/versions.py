@@ -50,8 +50,8 @@ _VERSIONS: dict[str, tuple[int, tuple[str, ...]]] = {
     "quarantined_products": (3, ()),
     "product_split": (1, ("random_seed",)),
     "product_embeddings": (
-        4,
-        ("text_encoder", "product_pictures", "product_word_vectors", "product_components"),
+        5,
+        ("product_texts", "product_pictures", "product_word_vectors", "product_components"),
     ),
     "attribute_classifiers": (
         4,
@@ -91,7 +91,7 @@ def _identity(name: str, settings: Settings) -> object:
     value = getattr(settings, name)
     if name == "product_pictures":
         return [_encoder(spec, settings) for spec in value]
-    return _encoder(value, settings) if name in ("text_encoder", "image_encoder") else value
+    return _encoder(value, settings) if name in ("text_encoder", "product_texts", "image_encoder") else value
 
 
 def _encoder(value: str, settings: Settings) -> object:

@@ -23,6 +23,8 @@ _PATH_KINDS = ("onnx", "st", "hf", "timm", "open_clip", "words")
 MAX_COPIED_BYTES = 2_000_000_000
 #: Where encoders lie in a model's folder: one folder each.
 ENCODERS = "encoders"
+#: Stands for word vectors that are learned on the products' own texts; those of posts are often of another language.
+OWN_WORDS = "local:cbow"
 #: Tells the colours of a picture, which networks that name things tell badly.
 COLOURS = "local:visual"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from fashion_assets.products.joint_figures import JointFigures, joint_figures
 from fashion_assets.products.labels import label_text
 from fashion_assets.products.model_encoders import (
     ENCODERS,
+    OWN_WORDS,
     EncoderEntry,
     ModelEncoders,
     adopt_encoder,
@@ -58,8 +59,6 @@ from fashion_assets.storage.locks import locked
 Progress = Callable[[str, int, int], None]
 #: The trials of searches for options, by what was searched on.
 SEARCHES = "searches.journal"
-#: Stands for word vectors that are learned on the products' own texts.
-OWN_WORDS = "local:cbow"
 
 
 @dataclass(frozen=True)
@@ -183,15 +182,11 @@ def model_encoders(
 ) -> ModelEncoders:
     """The encoders of a plan, their files in ``root``; ``OWN_WORDS`` are learned on the products' texts, no labels."""
     text_spec, words_spec = plan.text_encoder, plan.word_encoder
-    if words_spec is None and text_spec == OWN_WORDS and _has_fields(products):
+    if words_spec is None and text_spec == OWN_WORDS and has_fields(products):
         words_spec = OWN_WORDS
     if OWN_WORDS in (text_spec, words_spec):
-        from fashion_assets.encoders.cbow_training import train_or_lexicon
-        from fashion_assets.keywords.tokens import content_tokens
-
-        texts = [text for text in products["text"] if text]
         path = root / ENCODERS / "own_words" / "cbow.safetensors"
-        train_or_lexicon(content_tokens(texts), seed=plan.seed)[0].save(path)
+        learn_own_words(products["text"], path, seed=plan.seed)
         learned = f"{OWN_WORDS}:{path}"
         text_spec = learned if text_spec == OWN_WORDS else text_spec
         words_spec = learned if words_spec == OWN_WORDS else words_spec
@@ -204,7 +199,18 @@ def model_encoders(
     )
 
 
-def _has_fields(products: pd.DataFrame) -> bool:
+def learn_own_words(texts: Iterable[str], path: Path, *, seed: int) -> str:
+    """Save word vectors of the products' own texts at ``path``; what they were learned from. No label is looked at."""
+    from fashion_assets.encoders.cbow_training import train_or_lexicon
+    from fashion_assets.keywords.tokens import content_tokens
+
+    model, told = train_or_lexicon(content_tokens([text for text in texts if text]), seed=seed)
+    model.save(path)
+    return told
+
+
+def has_fields(products: pd.DataFrame) -> bool:
+    """Whether any card has a shop name or characteristics, which are read as single words."""
     return bool(products["shop"].notna().any() or products["characteristics"].notna().any())
 
 

@@ -256,7 +256,8 @@ class ProductTrainer:
 
     def _fixed_words(self) -> str | None:
         """The text encoder's spec; word vectors learned on the products' own texts stand for ``local:cbow``."""
-        from fashion_assets.products.model_training import OWN_WORDS, TrainingPlan, model_encoders
+        from fashion_assets.products.model_encoders import OWN_WORDS
+        from fashion_assets.products.model_training import TrainingPlan, model_encoders
 
         if self.text_encoder != OWN_WORDS:
             return self.text_encoder

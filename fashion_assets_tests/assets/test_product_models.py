@@ -23,9 +23,11 @@ from fashion_assets.defs.io_managers import LakeIOManager
 from fashion_assets.defs.partitions import ATTRIBUTES
 from fashion_assets.defs.resources import Encoders, LakeReader, product_model_path, word_vectors_path
 from fashion_assets.defs.schemas import SCHEMAS
-from fashion_assets.encoders.cbow_training import train_cbow
+from fashion_assets.products.heads import HeadConfig
+from fashion_assets.products.model_encoders import OWN_WORDS
 from fashion_assets.products.model_folder import ModelFolder
 from fashion_assets.products.model_predicting import predict_model, take_in
+from fashion_assets.products.model_training import TrainingPlan, train_model
 from fashion_assets.products.prediction_files import ALL_LABELS
 from fashion_assets.products.splits import split_arrow
 from fashion_assets.settings import Settings
@@ -75,8 +77,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     cards = pd.read_csv(shop / "cards.csv", dtype=str)
     cards = cards.rename(columns={"kind": PRESENT})
     cards.to_csv(shop / "cards.csv", index=False)
-    words = [title.split() for title in cards["title"].dropna()]
-    train_cbow(words, dim=16, epochs=5).save(word_vectors_path(settings))
     taxonomy = settings.taxonomy_files
     taxonomy.mkdir(parents=True)
     other = cards.head(12).assign(category=lambda one: one[PRESENT].str.title() + "s")
@@ -179,9 +179,9 @@ def test_reduced_vectors_are_those_of_the_whole_model(made: Settings, tmp_path: 
     root = product_model_path(settings)
     # What was sealed is of the whole vectors.
     assert (root / "reduction" / "reduction.json").is_file() and not (root / "model.json").exists()
-    # No product has a shop or characteristics, so those two blocks stay as wide as their encoder.
+    # Texts and pictures; no product has a shop or characteristics.
     width = Lake(settings.lake).read("product_embeddings").schema.field("vector").type.list_size
-    assert width == 4 + 4 + 16 + 16
+    assert width == 4 + 4
     materialise(settings, [product_models.attribute_classifiers], PRESENT)
     materialise(settings, [product_models.product_predictions])
     model = ModelFolder.open(root)
@@ -234,6 +234,31 @@ def test_cards_of_another_shop_that_were_refused_are_counted_and_told(made: Sett
     assert "12 cards arrived: 11 kept, 1 refused" in str(told["cards"].value)
 
 
+def test_the_assets_read_products_as_the_command_does(made: Settings, tmp_path: Path) -> None:
+    """Words learned on the cards, not those of posts: vectors, and with them figures, are the same."""
+    plan = TrainingPlan(
+        labels=(PRESENT,), heads=HeadConfig(kinds=("logistic",), abstain_below=made.product_abstain_below)
+    )
+    trained = train_model(made.product_files, tmp_path / "model", plan)
+    root = product_model_path(made)
+    command, assets = ModelFolder.open(tmp_path / "model").manifest, ModelFolder.open(root).manifest
+    assert command.vectors_model_id == assets.vectors_model_id
+    assert [one.model_id for one in command.encoders] == [one.model_id for one in assets.encoders]
+    figures = Lake(made.lake).read("attribute_classifiers", PRESENT).to_pandas().set_index("split")
+    assert trained.records[PRESENT].metrics["accuracy"] == figures.loc["families", "accuracy"]
+    assert not word_vectors_path(made).exists(), "no asset of posts was needed"
+
+
+def test_texts_are_read_by_the_encoder_of_posts_where_that_was_chosen() -> None:
+    assert (
+        Settings().product_texts
+        == Settings(text_encoder="local:cbow:some.safetensors").product_texts
+        == OWN_WORDS
+    )
+    assert Settings(text_encoder="st:some").product_texts == "st:some"
+    assert Settings(text_encoder="st:some", product_text_encoder="local:cbow").product_texts == OWN_WORDS
+
+
 def test_the_options_of_a_projection_are_config(made: Settings, tmp_path: Path) -> None:
     settings = another(made, tmp_path / "root")
     projection = [product_taxonomy.project_taxonomy]
@@ -250,7 +275,6 @@ def test_a_shop_without_a_card_gets_empty_tables_and_pages(tmp_path: Path) -> No
     settings = Settings(data_dir=tmp_path, product_attributes=PRESENT)
     settings.product_files.mkdir(parents=True)
     (settings.product_files / "products.csv").write_text("id,title,category\n", encoding="utf-8")
-    train_cbow([["a", "b"]] * 5, dim=8, epochs=1).save(word_vectors_path(settings))
     materialise(settings, [products.clean_cards])
     materialise(settings, [products.product_eda, products.product_split])
     materialise(settings, [products.product_embeddings])

@@ -103,7 +103,8 @@ def train(
     from rich.console import Console
 
     from fashion_assets.defs.head_options import head_config
-    from fashion_assets.products.model_training import OWN_WORDS, TrainingPlan, train_model
+    from fashion_assets.products.model_encoders import OWN_WORDS
+    from fashion_assets.products.model_training import TrainingPlan, train_model
     from fashion_assets.reports.product_heads import write_heads_report
 
     settings = settings_of(data_dir)
