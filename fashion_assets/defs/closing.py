@@ -15,6 +15,9 @@ from fashion_assets.settings import Settings
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.months import month_of_key, shift_month
 
+#: The schedule that closes months by itself.
+CLOSE_SCHEDULE = "monthly_close"
+
 
 class CloseConfig(dg.Config):
     """Whether a month that is closed already gets a new record."""

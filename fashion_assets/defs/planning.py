@@ -3,7 +3,8 @@
 Belongs here: reading the asset graph and the event log. Does not belong here: running anything
 (``runner``).
 
-An asset partition is made anew when it was never made, when its file is gone or damaged, when its code version (version
+An asset partition is made anew when it was never made, when its file is gone or damaged, when it has not passed a
+blocking check (nothing is made of it before it does), when its code version (version
 of the code and the settings it depends on) is another, when what it is made of was made after it, or when
 that is about to be made anew. Pinned assets are made only when missing, or when what they trigger on changes.
 """
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 import dagster as dg
 
 from fashion_assets.defs.partitions import MONTHS, REPORT_MONTHS
-from fashion_assets.defs.records import Record, newest_records
+from fashion_assets.defs.records import FailedCheck, Record, failed_checks, newest_records
 from fashion_assets.defs.resources import style_model_path, tfashion_path, word_vectors_path
 from fashion_assets.defs.stored_files import is_as_stored
 from fashion_assets.defs.training_posts import MAX_POSTS
@@ -107,6 +108,8 @@ class Planner:
             for name, node in self._nodes.items()
         }
         self._records: dict[str, dict[str | None, Record]] = {}
+        self._blocking = {key for key in graph.asset_check_keys if graph.get_check_spec(key).blocking}
+        self._failed_checks: dict[tuple[str, str | None], list[FailedCheck]] | None = None
         #: Stamps of the stored tables, by one look at each asset's folder: in a bucket each look is a request.
         self._stored: dict[str, dict[str, Stamp]] = {}
         #: Files that were found to be other than what was stored.
@@ -183,6 +186,8 @@ class Planner:
             return "missing"
         if (fault := self._fault(node, record)) is not None:
             return fault
+        if (check := self.failed_check(node)) is not None:
+            return f"blocking check {check} failed"
         if record.code_version != self._nodes[node.asset].code_version:
             return "code or settings changed"
         source = self._sources.get(node.asset if node.partition is None else f"{node.asset}/{node.partition}")
@@ -196,6 +201,14 @@ class Planner:
             if made is not None and made.storage_id > record.storage_id and parent.asset != node.asset:
                 return f"{parent.asset} is newer"
         return None
+
+    def failed_check(self, node: Node) -> str | None:
+        """The name of a blocking check that the node, as it was last made, has not passed."""
+        record = self.records(node.asset).get(node.partition)
+        if self._failed_checks is None:
+            self._failed_checks = failed_checks(self._instance, self._blocking)
+        failed = self._failed_checks.get((node.asset, node.partition), ())
+        return next((one.name for one in failed if record and one.concerns(record)), None)
 
     def _growth(self, record: Record) -> str | None:
         trained_on = int(record.metadata.get("landed_posts", 0))

@@ -1,12 +1,15 @@
-"""Dagster's own records: what was made last (one row per asset partition, one query per asset), which runs go on."""
+"""Dagster's own records: what was made last (one row per asset partition, one query per asset), which checks it has not
+passed, which runs go on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 #: Statuses of runs that have ended, and of those that wait or are at work.
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
@@ -21,6 +24,7 @@ class Record:
     code_version: str | None
     data_version: str | None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    run_id: str = ""
 
 
 def newest_records(
@@ -48,5 +52,56 @@ def newest_records(
             tags.get("dagster/code_version"),
             tags.get("dagster/data_version"),
             {name: value.value for name, value in made.metadata.items()},
+            entry.run_id,
         )
     return records
+
+
+def data_version(instance: dg.DagsterInstance, asset: str, partition: str) -> str | None:
+    """The data version of a partition as it was last made; None if it never was."""
+    wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[partition])
+    found = instance.fetch_materializations(wanted, limit=1).records
+    made = found[0].asset_materialization if found else None
+    return (made.tags or {}).get("dagster/data_version") if made is not None else None
+
+
+@dataclass(frozen=True)
+class FailedCheck:
+    """A check of an asset partition whose newest answer is no (given at ``storage_id``), or that ``run_id`` was to
+    answer and has not: it crashed, or the process was killed.
+    """
+
+    name: str
+    storage_id: int
+    run_id: str | None = None
+
+    def concerns(self, made: Record) -> bool:
+        """Whether it is about the partition as it was made last."""
+        return self.storage_id > made.storage_id or self.run_id == made.run_id
+
+
+def failed_checks(
+    instance: dg.DagsterInstance, keys: Collection[dg.AssetCheckKey]
+) -> dict[tuple[str, str | None], list[FailedCheck]]:
+    """(asset, partition) -> those of ``keys`` that it has not passed, by name; one query for all."""
+    found: dict[tuple[str, str | None], list[FailedCheck]] = {}
+    if not keys:
+        return found
+    looked_at = instance.event_log_storage.get_asset_check_partition_info(sorted(keys))
+    planned = AssetCheckExecutionRecordStatus.PLANNED
+    runs = {one.latest_planned_run_id for one in looked_at if one.latest_execution_status == planned}
+    ended = {
+        run.run_id
+        for run in (instance.get_runs(dg.RunsFilter(run_ids=sorted(runs))) if runs else ())
+        if run.is_finished
+    }
+    for one in looked_at:
+        crashed = one.latest_execution_status == planned and one.latest_planned_run_id in ended
+        if crashed or one.latest_execution_status == AssetCheckExecutionRecordStatus.FAILED:
+            node = (one.check_key.asset_key.to_user_string(), one.partition_key)
+            run = one.latest_planned_run_id if crashed else None
+            check = FailedCheck(one.check_key.name, one.latest_check_event_storage_id, run)
+            found.setdefault(node, []).append(check)
+    for checks in found.values():
+        checks.sort(key=lambda check: check.name)
+    return found

@@ -18,11 +18,10 @@ from fashion_assets.defs.run_tags import PRIORITY, newest_first
 #: Assets that look back on other months, and that nothing goes on from.
 _NEWEST_FIRST = frozenset({dg.AssetKey("monthly_style_report")})
 _BACKFILL = "dagster/backfill"
-_MADE, _WAITS = dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.QUEUED
-_BEGUN = [status for status in dg.DagsterRunStatus if status not in (_MADE, _WAITS)]
-#: A run that was made and not put into the queue for so long never will be: a daemon that was killed between the two
-#: does not come back to it.
-_FORGOTTEN_AFTER = timedelta(minutes=1)
+_NOT_BEGUN = (dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.QUEUED)
+_BEGUN = [status for status in dg.DagsterRunStatus if status not in _NOT_BEGUN]
+#: The daemon makes the runs of a backfill within a second of each other, 25 at a time.
+_ALL_MADE_AFTER = timedelta(minutes=1)
 
 
 class NewestReportsFirst(dg.QueuedRunCoordinator):
@@ -42,8 +41,8 @@ class NewestReportsFirst(dg.QueuedRunCoordinator):
     def get_run_queue_config(self) -> RunQueueConfig:
         """The limits of the configuration, and none of the runs of backfills that are not whole in the queue.
 
-        The daemon asks before each look at the queue, and then reads the queue; so what it finds there belongs to a
-        backfill that was held here, or that was whole.
+        The daemon asks before each look at the queue. A backfill that begins to come in between the two, which is a
+        moment, may begin with the first month that it was given.
         """
         queue = super().get_run_queue_config()
         asked = BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])
@@ -52,25 +51,19 @@ class NewestReportsFirst(dg.QueuedRunCoordinator):
         return queue._replace(tag_concurrency_limits=[*queue.tag_concurrency_limits, *limits])
 
     def _comes_in(self, backfill: PartitionBackfill) -> bool:
-        """Whether the daemon is still making the runs of a backfill; no longer once one of them has begun or ended,
-        so that a run which a person deletes holds up no others.
+        """Whether the daemon is still making the runs of a backfill: not all wait, none has begun or ended, and the
+        newest is young. Nothing is held for longer, be it that a person deletes a run or a killed daemon forgot one.
         """
         expected = _number_of_runs(backfill)
-        if not expected or self._count(backfill, _BEGUN):
+        tags = {_BACKFILL: backfill.backfill_id}
+        if not expected or not (newest := self._instance.get_run_records(dg.RunsFilter(tags=tags), limit=1)):
+            return bool(expected)
+        if datetime.now(UTC) - newest[0].create_timestamp > _ALL_MADE_AFTER:
             return False
-        forgotten = self._count(backfill, [_MADE], created_before=datetime.now(UTC) - _FORGOTTEN_AFTER)
-        return self._count(backfill, [_WAITS]) + forgotten < expected
-
-    def _count(
-        self,
-        backfill: PartitionBackfill,
-        statuses: list[dg.DagsterRunStatus],
-        created_before: datetime | None = None,
-    ) -> int:
-        of_it = dg.RunsFilter(
-            tags={_BACKFILL: backfill.backfill_id}, statuses=statuses, created_before=created_before
-        )
-        return self._instance.get_runs_count(of_it)
+        count = self._instance.get_runs_count
+        if count(dg.RunsFilter(tags=tags, statuses=_BEGUN)):
+            return False
+        return count(dg.RunsFilter(tags=tags, statuses=[dg.DagsterRunStatus.QUEUED])) < expected
 
 
 def _number_of_runs(backfill: PartitionBackfill) -> int | None:

@@ -50,7 +50,8 @@ def record_summaries(instance: dg.DagsterInstance, settings: Settings) -> int:
         files = _files(settings)
         newest = _lines(files[-1:])
         ended = [datetime.fromisoformat(line["ended"]) for line in newest]
-        after = max(ended) - _OVERLAP if ended else None
+        # By a clock that went back since, the newest line may lie ahead.
+        after = min(max(ended), datetime.now(UTC)) - _OVERLAP if ended else None
         written = {line["run_id"] for line in newest}
         n_written = 0
         for record in _finished_after(instance, after):
@@ -200,14 +201,16 @@ def _files(settings: Settings) -> list[Path]:
 
 
 def _lines(files: Iterable[Path]) -> list[dict[str, Any]]:
-    """The lines of ``files``; half a line of a process that was killed is left out."""
+    """The lines of ``files``; half a line of a process that was killed is left out, and what a person wrote there."""
     found = []
     for path in files:
         for line in path.read_text(encoding="utf-8").splitlines():
             try:
-                found.append(json.loads(line))
+                read = json.loads(line)
             except json.JSONDecodeError:
                 continue
+            if isinstance(read, dict) and {"run_id", "ended"} <= read.keys():
+                found.append(read)
     return found
 
 

@@ -7,6 +7,7 @@ ticks, and waits for the close.
 
 import dagster as dg
 
+from fashion_assets.defs.closing import CLOSE_SCHEDULE
 from fashion_assets.defs.jobs import close_month_job, freshness_job, publication_job, weekly_trends_job
 from fashion_assets.defs.partitions import MONTHS
 from fashion_assets.defs.records import UNFINISHED, newest_records
@@ -29,6 +30,7 @@ def _until_done(hour: int) -> list[str]:
 
 
 @dg.schedule(
+    name=CLOSE_SCHEDULE,
     job=close_month_job,
     cron_schedule=_until_done(CLOSING_HOUR),
     execution_timezone=ZONE,

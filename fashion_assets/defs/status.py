@@ -69,6 +69,8 @@ def _state(planner: Planner, node: Node, planned: bool, run: dg.DagsterRun | Non
     if run is not None and not run.is_success:
         ended = "was canceled" if run.status == dg.DagsterRunStatus.CANCELED else "failed"
         return State.failed, f"run {run.run_id[:8]} {ended if run.is_finished else 'was killed'}"
+    if (check := planner.failed_check(node)) is not None:
+        return State.failed, f"blocking check {check} failed"
     reason = planner.reason(node) or "what it is made of, or is made with, is not fresh"
     return (State.missing if reason == "missing" else State.stale), reason
 

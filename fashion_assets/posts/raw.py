@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import pyarrow as pa
 
 from fashion_assets.posts.landed import (
     month_files,
@@ -54,6 +55,13 @@ def arrival_counts(lake: Place, month: str) -> dict[str, int]:
     named = pd.concat([column.dropna() for column in ids]) if ids else pd.Series(dtype=object)
     superseded = len(named) - named.nunique()
     return {"rows": rows, "superseded": superseded, "posts": rows - superseded}
+
+
+def counts_of(raw_posts: pa.Table) -> dict[str, int]:
+    """The same of a table of ``raw_posts``: what it was made of. ``superseded`` is the only column that is needed."""
+    posts = raw_posts.num_rows
+    superseded = sum(raw_posts["superseded"].to_pylist())
+    return {"rows": posts + superseded, "superseded": superseded, "posts": posts}
 
 
 def _landed_rows(lake: Place, month: str) -> pd.DataFrame | None:

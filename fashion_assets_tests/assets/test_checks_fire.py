@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import dagster as dg
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -34,7 +35,7 @@ CHECKS: dict[str, Check] = {check.name: check for check in all_checks()}
 def look(tmp_path: Path) -> Look:
     settings = Settings(data_dir=tmp_path)
     encoders = cast(Encoders, SimpleNamespace(text=SimpleNamespace(model_id="t@1")))
-    return Look(settings, Lake(settings.lake), encoders, f"{MONTH}-01")
+    return Look(settings, Lake(settings.lake), encoders, f"{MONTH}-01", dg.DagsterInstance.ephemeral())
 
 
 def found(name: str, look: Look) -> Finding:

@@ -11,13 +11,24 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pyarrow as pa
 import pytest
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    ScheduleInstigatorData,
+)
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from fashion_assets.definitions import build_definitions
 from fashion_assets.defs import checks, closing
 from fashion_assets.defs.checks.closing import latest_closed_month, nothing_came_after_closing
 from fashion_assets.defs.checks.factory import Finding, Look
-from fashion_assets.defs.closing import CloseConfig, closed_month
+from fashion_assets.defs.closing import CLOSE_SCHEDULE, CloseConfig, closed_month
 from fashion_assets.defs.jobs import JOBS, MONTHLY_ASSETS, close_month_job, publication_job
 from fashion_assets.defs.resources import Encoders, LakeReader
 from fashion_assets.defs.run_tags import IN_ORDER
@@ -69,9 +80,15 @@ def close(settings: Settings, month: str, again: bool = False) -> dg.ExecuteInPr
     )
 
 
-def checked(check: Callable[[Look], Finding], settings: Settings, month: str | None = None) -> Finding:
+def checked(
+    check: Callable[[Look], Finding],
+    settings: Settings,
+    month: str | None = None,
+    instance: dg.DagsterInstance | None = None,
+) -> Finding:
     """What the check says of the lake as it is."""
-    return check(Look(settings, Lake(settings.lake), Encoders(settings), month))
+    instance = instance or dg.DagsterInstance.ephemeral()
+    return check(Look(settings, Lake(settings.lake), Encoders(settings), month, instance))
 
 
 def test_closing_is_recorded_once_and_late_posts_are_told_against_it(settings: Settings) -> None:
@@ -145,6 +162,26 @@ def test_freshness_asks_for_one_certain_month(settings: Settings) -> None:
     assert "monthly_style_report" in checked(latest_closed_month, settings).found
     write_text_atomic(settings.reports / "2024-06" / "style_report.html", "<html>")
     assert checked(latest_closed_month, settings).passed
+
+
+def test_freshness_goes_by_the_switch_and_tells_that_nothing_arrives_any_more(settings: Settings) -> None:
+    """Whoever turns the schedule on in the UI sets no environment."""
+    month_with(settings, "2024-04", posts=3)
+    of_this = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("fashion_assets"), "__repository__")
+    switch = InstigatorState(
+        RemoteInstigatorOrigin(of_this, CLOSE_SCHEDULE),
+        InstigatorType.SCHEDULE,
+        InstigatorStatus.RUNNING,
+        ScheduleInstigatorData("0 4 3 * *"),
+    )
+    with dg.DagsterInstance.local_temp() as instance:
+        instance.add_instigator_state(switch)
+        found = checked(latest_closed_month, settings, instance=instance)
+        assert not found.passed and "the newest month with posts is 2024-04" in found.found
+        instance.update_instigator_state(switch.with_status(InstigatorStatus.STOPPED))
+        on = settings.model_copy(update={"automation": True})
+        assert checked(latest_closed_month, on, instance=instance).passed, "the switch wins over the setting"
+        assert not checked(latest_closed_month, on).passed
 
 
 def test_a_late_post_of_a_closed_month_is_a_warning(settings: Settings) -> None:

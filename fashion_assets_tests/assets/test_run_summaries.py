@@ -150,3 +150,23 @@ def test_processes_at_the_same_time_and_half_a_line_leave_one_line_a_run(
     assert written == 1 and [line["run_id"] for line in lines(settings)] == [second, first]
     whole = [line for line in file.read_text().splitlines() if not line.endswith("half")]
     assert [json.loads(line)["run_id"] for line in whole] == [first, second]
+
+
+def test_after_a_clock_that_went_back_runs_are_still_summed_up(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    settings.run_summaries.mkdir(parents=True)
+    ahead = {"run_id": "of a clock that was wrong", "ended": "2099-11-01T00:00:00+00:00"}
+    (settings.run_summaries / "2099-11.jsonl").write_text(json.dumps(ahead) + "\n", encoding="utf-8")
+    run_id = materialise(settings, instance)
+    assert record_summaries(instance, settings) == 1
+    assert [line["run_id"] for line in lines(settings)].count(run_id) == 1
+    assert record_summaries(instance, settings) == 0
+
+
+def test_a_line_that_a_person_wrote_is_left_out(settings: Settings, instance: dg.DagsterInstance) -> None:
+    settings.run_summaries.mkdir(parents=True)
+    (settings.run_summaries / "2024-05.jsonl").write_text('{"run_id": "mine"}\n[]\n', encoding="utf-8")
+    run_id = materialise(settings, instance)
+    assert record_summaries(instance, settings) == 1
+    assert [line["run_id"] for line in lines(settings)] == [run_id]

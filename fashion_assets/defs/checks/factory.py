@@ -25,12 +25,15 @@ HISTORY_MONTHS = 12
 
 @dataclass(frozen=True)
 class Look:
-    """What a check may look at: the lake, the settings, and the partition in question (a month as ``2024-01``)."""
+    """What a check may look at: the lake, the settings, Dagster's records, and the partition in question (a month as
+    ``2024-01``).
+    """
 
     settings: Settings
     lake: Lake
     encoders: Encoders
     partition: str | None
+    instance: dg.DagsterInstance
 
     @property
     def month(self) -> str:
@@ -127,7 +130,13 @@ def _step(
         encoders: dg.ResourceParam[Encoders],
     ) -> Iterator[dg.AssetCheckResult]:
         selected = {found.name for found in context.selected_asset_check_keys}
-        look = Look(settings, lake.lake, encoders, context.partition_key if partitions_def else None)
+        look = Look(
+            settings,
+            lake.lake,
+            encoders,
+            context.partition_key if partitions_def else None,
+            context.instance,
+        )
         for name, check in by_name.items():
             if name not in selected:
                 continue
