@@ -73,7 +73,8 @@ class Settings(BaseSettings):
     )
     blank_faces: bool = Field(
         True,
-        description="Reports show the garment alone; false publishes whole-person crops as they are, faces included",
+        description="Reports blank what lies outside of the garment mask; false publishes whole-person crops as they "
+        "are, faces included",
     )
     precision: Literal["float32", "bfloat16", "float16"] = Field(
         PROFILES[DEFAULT_PROFILE].precision,

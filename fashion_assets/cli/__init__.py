@@ -6,21 +6,23 @@ traceback is shown only with ``--debug``.
 
 from __future__ import annotations
 
-import json
+import errno
+import os
 import sys
-from enum import StrEnum
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fashion_assets.cli.answers import sql
 from fashion_assets.cli.encoders import encoders_app
 from fashion_assets.cli.keywords import keywords_app
 from fashion_assets.cli.options import DataDir, settings_of
 from fashion_assets.cli.products import products_app
 from fashion_assets.cli.status import status
 from fashion_assets.cli.trends import trends_app
-from fashion_assets.storage.csv_text import csv_text
 from fashion_assets.storage.errors import UserError
 
 if TYPE_CHECKING:
@@ -41,14 +43,6 @@ app.add_typer(keywords_app, name="keywords")
 app.add_typer(encoders_app, name="encoders")
 app.add_typer(trends_app, name="trends")
 app.add_typer(products_app, name="products")
-
-
-class TableFormat(StrEnum):
-    """How ``sql`` prints its rows."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
 
 
 @app.callback()
@@ -106,6 +100,7 @@ def run(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from fashion_assets.definitions import build_definitions
+    from fashion_assets.defs.run_table import file_messages
     from fashion_assets.defs.runner import run_pipeline
 
     settings = settings_of(data_dir)
@@ -116,9 +111,21 @@ def run(
         TextColumn("assets"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    begun: list[RunSummary] = []
+    with (
+        _told_if_it_fails(settings, begun),
+        Progress(*columns, console=Console(stderr=True)) as progress,
+    ):
         task = progress.add_task("Landing", total=None)
         pending: list[Batch] = []
+
+        def landed(summary: RunSummary) -> None:
+            begun.append(summary)
+            if messages := list(file_messages(summary.landing)):
+                # The bar would be drawn over them.
+                progress.stop()
+                _print_lines(messages)
+                progress.start()
 
         def show_next() -> None:
             progress.update(task, description=_describe(pending[0]) if pending else "Done")
@@ -139,6 +146,7 @@ def run(
             months=months,
             select=select,
             force=force,
+            on_landing=landed,
             on_plan=planned,
             on_batch=done,
             on_wait=progress.console.print,
@@ -153,47 +161,44 @@ def _describe(batch: Batch) -> str:
     return f"{shown_partition(batch.partition) if batch.partition else 'all'} {names}"[:44]
 
 
+@contextmanager
+def _told_if_it_fails(settings: Settings, begun: list[RunSummary]) -> Iterator[None]:
+    """A run that fails tells before its fault what it had found by then."""
+    from fashion_assets.defs.run_table import check_lines
+
+    try:
+        yield
+    except Exception:
+        for summary in begun:
+            _print_lines([*summary.notes, *check_lines(settings, summary.failed_checks)])
+        raise
+
+
 def _report_run(settings: Settings, summary: RunSummary) -> None:
     from rich.console import Console
 
-    from fashion_assets.defs.run_table import closing_table, file_messages, next_commands
+    from fashion_assets.defs.run_table import check_lines, closing_table, next_commands, product_lines
+
+    _print_lines(summary.notes)
+    if summary.nothing_to_do:
+        _print_lines(["Nothing new: everything is as its inputs are."])
+        return
+    Console().print(closing_table(settings, summary))
+    _print_lines(product_lines(settings))
+    _print_lines(check_lines(settings, summary.failed_checks))
+    _print_lines(next_commands(settings))
+
+
+def _print_lines(lines: Iterable[str]) -> None:
+    """Each line as it is, however wide the terminal."""
+    from rich.console import Console
 
     console = Console()
-    for message in file_messages(summary):
-        console.print(message, markup=False, highlight=False, soft_wrap=True)
-    if summary.nothing_to_do:
-        console.print("Nothing new: everything is as its inputs are.")
-        return
-    console.print(closing_table(settings, summary))
-    for line in next_commands(settings):
+    for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-@app.command()
-def sql(
-    statement: Annotated[str, typer.Argument(help="One SELECT on the published warehouse.")],
-    data_dir: DataDir = Path("data"),
-    format: Annotated[TableFormat, typer.Option("--format", help="table, csv or json.")] = TableFormat.table,
-) -> None:
-    """Ask the published warehouse, read-only. 'show tables' lists what is there."""
-    from fashion_assets.defs.run_table import frame_table
-    from fashion_assets.storage.warehouse import query
-
-    rows = query(settings_of(data_dir).warehouse, statement)
-    if format is TableFormat.csv:
-        for name in rows.select_dtypes("object").columns:
-            rows[name] = [
-                json.dumps(cell, ensure_ascii=False) if isinstance(cell, list) else cell
-                for cell in rows[name]
-            ]
-        sys.stdout.write(csv_text(rows))
-    elif format is TableFormat.json:
-        records = rows.to_json(orient="records", force_ascii=False, date_format="iso")
-        sys.stdout.write(json.dumps(json.loads(records), ensure_ascii=False, indent=2) + "\n")
-    else:
-        from rich.console import Console
-
-        Console().print(frame_table(rows))
+app.command()(sql)
 
 
 @app.command()
@@ -222,6 +227,36 @@ def doctor(data_dir: DataDir = Path("data")) -> None:
         raise typer.Exit(1)
 
 
+#: What the system says where a file may not be written or opened, and where there is no room for it.
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+
+
+def _sentence(fault: UserError | OSError) -> str:
+    """The fault for people: what the system refused names the folder and what to do."""
+    if not isinstance(fault, OSError) or fault.errno not in _FORBIDDEN | _NO_ROOM:
+        return str(fault)
+    # Of a rename the second is the place where the file was to be.
+    named = next(
+        (os.fsdecode(one) for one in (fault.filename2, fault.filename) if isinstance(one, str | bytes)), ""
+    )
+    path = Path(named)
+    if fault.errno in _NO_ROOM:
+        where = f"the disk of {path.parent}" if named else "the disk"
+        return (
+            f"{where} is full ({fault.strerror}); make room there, or choose a folder on another disk: --data-dir, or "
+            "--out of a command that has it"
+        )
+    if not named:
+        return f"a file cannot be written or read ({fault.strerror}); --debug shows which"
+    if os.access(path, os.F_OK) and not os.access(path, os.R_OK):
+        return f"{path} cannot be read ({fault.strerror}); give yourself the right to read it"
+    return (
+        f"{path.name} cannot be written in {path.parent} ({fault.strerror}); choose a folder that you may write: "
+        "--data-dir, or --out of a command that has it"
+    )
+
+
 def main() -> None:
     """Entry point: ``UserError`` becomes its sentence, anything else a sentence and how to see more."""
     debug = "--debug" in sys.argv[1:]
@@ -232,7 +267,7 @@ def main() -> None:
         if debug:
             sys.stderr.write(getattr(fault, "details", ""))
             raise
-        sys.stderr.write(f"fashion-assets: {fault}\n")
+        sys.stderr.write(f"fashion-assets: {_sentence(fault)}\n")
         sys.exit(1)
     except Exception as fault:
         if debug:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,7 @@ from fashion_assets.cli.options import DataDir, settings_of
 if TYPE_CHECKING:
     import dagster as dg
     from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
     from fashion_assets.defs.status import Standing
@@ -46,6 +47,8 @@ MEANINGS = {
 SHOWN_REASONS = 12
 #: Runs that ``--runs`` shows.
 SHOWN_RUNS = 20
+#: Columns of the runs that may go over two lines; of the others no digit and no letter may be lost.
+_FOLDED = ("ended (UTC)", "months")
 
 
 class StatusFormat(StrEnum):
@@ -62,8 +65,11 @@ def status(
         StatusFormat, typer.Option("--format", help="table, json or csv.")
     ] = StatusFormat.table,
     runs: Annotated[
-        bool, typer.Option("--runs", help="What the last runs did: counts, seconds, memory, outcome.")
+        bool, typer.Option("--runs", help="What the last runs did: counts, seconds, memory, outcome, checks.")
     ] = False,
+    limit: Annotated[
+        int, typer.Option(min=1, help="How many runs --runs shows, of the two newest months with runs.")
+    ] = SHOWN_RUNS,
 ) -> None:
     """What is fresh, stale, failed, missing or being made, month by month.
 
@@ -72,7 +78,7 @@ def status(
     """
     settings = settings_of(data_dir)
     if runs:
-        raise typer.Exit(_print_runs(settings, format))
+        raise typer.Exit(_print_runs(settings, format, limit))
     from fashion_assets.defs.status import WANTING
 
     found = _standings(settings)
@@ -202,41 +208,73 @@ def reason_lines(found: list[Standing]) -> Iterator[str]:
         yield f"{MARKS[state]} {asset} {span}".rstrip() + f" {state}{told}"
 
 
-def _print_runs(settings: Settings, format: StatusFormat) -> int:
+def _print_runs(settings: Settings, format: StatusFormat, limit: int) -> int:
     """Print the summaries of the last runs; 1 if the newest failed."""
     from fashion_assets.defs.run_summaries import read_summaries, record_summaries
 
     record_summaries(_instance(settings), settings)
-    summaries = read_summaries(settings, SHOWN_RUNS)
+    summaries = read_summaries(settings, limit)
     if format is not StatusFormat.table:
         _print_rows([dict(one) for one in summaries], format)
     else:
         from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
 
-        table = Table(box=None, pad_edge=False)
-        for column in ("ended (UTC)", "run", "by", "months", "made", "kept", "refused", "s", "MB", "outcome"):
-            table.add_column(column, no_wrap=column != "outcome")
-        for one in summaries:
-            months = one["months"]
-            good = one["outcome"] == "SUCCESS"
-            table.add_row(
-                str(one["ended"])[5:16].replace("T", " "),
-                str(one["run_id"])[:8],
-                str(one["by"]),
-                months[0] if len(months) == 1 else f"{months[0]}:{months[-1]}" if months else "",
-                str(len(one["made"])),
-                *(str(one[name]) if one[name] is not None else "" for name in ("kept", "quarantined")),
-                f"{one['seconds']:.0f}",
-                f"{one['peak_memory_mb']:.0f}" if one["peak_memory_mb"] else "",
-                Text(str(one["outcome"]).lower(), style="green" if good else "bold red"),
-            )
         console = Console()
-        console.print(table)
-        for one in summaries:
-            if one["error"]:
-                console.print(
-                    f"{one['run_id'][:8]} {one['error']}", markup=False, highlight=False, soft_wrap=True
-                )
+        table = _runs_table(summaries)
+        # In a narrower window lines are broken by the terminal, and nothing is lost.
+        needed = table.__rich_measure__(console, console.options.update(max_width=1000)).minimum
+        table.width = needed if needed > console.width else None
+        console.print(table, crop=False)
+        for line in _run_lines(summaries):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
     return 1 if summaries and summaries[0]["outcome"] != "SUCCESS" else 0
+
+
+def _runs_table(summaries: list[dict[str, Any]]) -> Table:
+    """A row per run; 80 columns hold those of ordinary months."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    counts = ("arrived", "kept", "quarantined")
+    for column in (
+        "ended (UTC)",
+        "run",
+        "by",
+        "months",
+        "made",
+        "arrived",
+        "kept",
+        "refused",
+        "s",
+        "MB",
+        "outcome",
+    ):
+        table.add_column(column, no_wrap=column not in _FOLDED, overflow="fold")
+    for one in summaries:
+        months = one["months"]
+        good = one["outcome"] == "SUCCESS"
+        table.add_row(
+            str(one["ended"])[5:16].replace("T", " "),
+            str(one["run_id"])[:8],
+            # The table has no room for both words.
+            str(one["by"]).removesuffix(" line"),
+            months[0] if len(months) == 1 else f"{months[0]} … {months[-1]}" if months else "",
+            str(len(one["made"])),
+            *("" if one.get(name) is None else str(one[name]) for name in counts),
+            f"{one['seconds']:.0f}",
+            f"{one['peak_memory_mb']:.0f}" if one["peak_memory_mb"] else "",
+            Text(str(one["outcome"]).lower(), style="green" if good else "bold red"),
+        )
+    return table
+
+
+def _run_lines(summaries: list[dict[str, Any]]) -> Iterator[str]:
+    """A line for each run that failed, and for each in which checks were not passed, with their names."""
+    for one in summaries:
+        run, months = one["run_id"][:8], one["months"]
+        if one["error"]:
+            yield f"{run} {one['error']}"
+        if failed := one.get("failed_checks"):
+            where = f" of {months[0]}" if len(months) == 1 else ""
+            yield f"{run} not passed{where}: {', '.join(failed)}"

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from fashion_assets.encoders.profiles import PROFILE_SETTINGS, profile_named
 from fashion_assets.settings import Settings
@@ -107,11 +108,76 @@ def _encoders(settings: Settings) -> Iterator[Finding]:
     for kind in encoder_specs():
         yield Finding(f"encoder {kind.kind}", kind.usable, kind.purpose, kind.reason, optional=True)
     yield _profile(settings)
-    yield Finding(
-        "configured encoders",
-        True,
-        f"text {settings.text_encoder}, pictures {settings.image_encoder}",
-    )
+    yield _configured_encoders(settings)
+
+
+def _configured_encoders(settings: Settings) -> Finding:
+    """Whether the encoders that are set can be found, as far as that shows without loading a network."""
+    found = f"text {settings.text_encoder}, pictures {settings.image_encoder}"
+    products = {
+        "texts": settings.product_text_encoder,
+        "pictures": settings.product_image_encoders,
+        "words": settings.product_word_vectors,
+    }
+    found += "".join(f", {what} of products {spec}" for what, spec in products.items() if spec)
+    specs = [
+        ("FASHION_TEXT_ENCODER", settings.text_encoder),
+        ("FASHION_IMAGE_ENCODER", settings.image_encoder),
+        ("FASHION_PRODUCT_TEXT_ENCODER", settings.product_text_encoder),
+        ("FASHION_PRODUCT_WORD_VECTORS", settings.product_word_vectors),
+    ]
+    specs += [
+        ("FASHION_PRODUCT_IMAGE_ENCODERS", spec.strip())
+        for spec in settings.product_image_encoders.split(",")
+    ]
+    faults = [
+        f"{name}: {fault}" for name, spec in specs if spec and (fault := encoder_fault(spec, settings.models))
+    ]
+    return Finding("configured encoders", not faults, found, "; ".join(faults))
+
+
+def encoder_fault(spec: str, models: Path) -> str:
+    """The sentence that loading the encoder would end with; empty where that shows only by loading a network, or by
+    asking the hub.
+    """
+    from fashion_assets.encoders.registry import encoder_specs, load_encoder
+    from fashion_assets.networks.weights import missing_file
+
+    kind, _, name = spec.partition(":")
+    if kind == "local":
+        kind, name = f"local:{name.partition(':')[0]}", name.partition(":")[2]
+    usable = {one.kind for one in encoder_specs() if one.usable}
+    if kind not in usable or kind == "local:visual" or not (name or kind == "local:cbow"):
+        try:
+            # Refused before anything is loaded, but for local:visual, which is no network.
+            load_encoder(spec, models_dir=models)
+        except UserError as fault:
+            return str(fault)
+    elif (path := _missing_path(kind, name, models)) is not None:
+        return str(missing_file(f"encoder {spec!r}", path, models))
+    return ""
+
+
+def _missing_path(kind: str, name: str, models: Path) -> str | None:
+    """The file or folder that an encoder's name has to be, or has to hold, and that is not there."""
+    from fashion_assets.encoders.onnx_texts import NETWORK_FILE
+    from fashion_assets.networks.weights import local_path, looks_like_path
+
+    if kind in ("words", "local:cbow", "onnx"):
+        wanted = name.partition("#")[0] if kind == "onnx" else name
+        path = local_path(wanted, models)
+        if kind == "onnx" and path is not None and path.is_dir():
+            path, wanted = path / NETWORK_FILE, str(path / NETWORK_FILE)
+        # Without a name local:cbow is what the first run learns.
+        return wanted if wanted and (path is None or not path.is_file()) else None
+    if local_path(name, models) is not None or name.startswith("hf-hub:"):
+        return None
+    if kind in ("timm", "open_clip") and not name.startswith(("/", "./", "../", "~")):
+        # <architecture>/<weights>: those of timm are a file, those of open_clip also a published name.
+        _, _, weights = name.partition("/")
+        is_file = bool(weights) and (kind == "timm" or looks_like_path(weights))
+        return weights if is_file and local_path(weights, models) is None else None
+    return name if looks_like_path(name) else None
 
 
 def _profile(settings: Settings) -> Finding:

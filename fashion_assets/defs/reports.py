@@ -21,10 +21,10 @@ from fashion_assets.styles.model import StyleModel
 
 #: What a monthly page needs of each table; none names all columns.
 _TABLES: dict[str, list[str] | None] = {
-    "raw_posts": ["post_id"],
+    "raw_posts": ["post_id", "superseded"],
     "cleaned_posts": ["post_id", "text"],
     "quarantined_posts": None,
-    "post_images": ["status", "is_representative"],
+    "post_images": ["image_id", "status", "is_representative"],
     "garment_images": ["image_id", "kept", "garment_path", "crop_path"],
     "fashion_keywords": ["month", "keywords", "facets"],
     "style_profiles": None,

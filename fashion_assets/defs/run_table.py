@@ -1,4 +1,4 @@
-"""What ``fashion-assets run`` and ``sql`` print: the closing table, refused files, and what to try next."""
+"""What ``fashion-assets run`` and ``sql`` print: refused files, failed checks, the closing table, what to try next."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from fashion_assets.storage.lake import Lake
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fashion_assets.defs.runner import RunSummary
+    from fashion_assets.defs.runner import CheckFailure, RunSummary
+    from fashion_assets.posts.landing import LandingResult
 
 #: Rows of a result shown on a terminal; csv and json print all.
 SHOWN_ROWS = 200
+#: Failed checks that a run names; further ones are counted.
+SHOWN_CHECKS = 10
 
 
-def file_messages(summary: RunSummary) -> Iterator[str]:
-    """A sentence for each file that was not landed, was landed with a remark, or is gone."""
-    yield from summary.notes
-    for file in summary.landing.files:
+def file_messages(landing: LandingResult) -> Iterator[str]:
+    """A sentence for each file that was not landed, or was landed with a remark."""
+    for file in landing.files:
         if file.status in ("refused", "waiting"):
             yield _named(file.name, f"{file.status}: {file.reason}", str(file.reason))
         elif file.status == "landed":
@@ -34,6 +36,36 @@ def file_messages(summary: RunSummary) -> Iterator[str]:
 def _named(name: str, shown: str, sentence: str) -> str:
     """The sentence alone where it names its file, else with the name before it."""
     return sentence if sentence.startswith(name) else f"{name}: {shown}"
+
+
+def check_lines(settings: Settings, failed: list[CheckFailure]) -> Iterator[str]:
+    """A line for each check that was not passed: month, asset, check and what it found."""
+    from fashion_assets.defs.runner import shown_partition
+
+    if not failed:
+        return
+    yield f"{len(failed)} check{'s were' if len(failed) > 1 else ' was'} not passed; someone should look:"
+    for one in failed[:SHOWN_CHECKS]:
+        where = shown_partition(one.partition) if one.partition else ""
+        found = one.found.removeprefix(f"{where}: ")
+        yield "  " + " ".join(filter(None, (where, one.asset, f"{one.check}: {found}")))
+    if len(failed) > SHOWN_CHECKS:
+        more = len(failed) - SHOWN_CHECKS
+        yield f"  and {more} more: {_program()} status --runs --data-dir {settings.data_dir}"
+
+
+def product_lines(settings: Settings) -> Iterator[str]:
+    """How many product cards arrived, were kept and were refused; nothing where there are no products."""
+    lake = Lake(settings.lake)
+    if not (lake.path("products").exists() and lake.path("quarantined_products").exists()):
+        return
+    kept = lake.read("products", columns=["id"]).num_rows
+    refused = lake.read("quarantined_products", columns=["reason"]).num_rows
+    counts = f"Products: {kept + refused} cards arrived, {kept} kept, {refused} refused"
+    if refused and settings.warehouse.exists():
+        statement = "select id, source_file, source_row, reason from quarantined_products"
+        counts += f'; {_program()} sql "{statement}" --data-dir {settings.data_dir} shows them'
+    yield counts
 
 
 def closing_table(settings: Settings, summary: RunSummary) -> Table:
@@ -71,11 +103,15 @@ def next_commands(settings: Settings) -> Iterator[str]:
         yield "Try next:"
         styles = "select month, name, share from style_profiles order by month, share desc"
         statement = styles if lake.months("style_profiles") else "show tables"
-        # As this process was called, unless the plain name would do: after `make demo` the environment is not active.
-        program = "fashion-assets" if shutil.which("fashion-assets") else sys.argv[0]
+        program = _program()
         yield f'  {program} sql "{statement}" --data-dir {settings.data_dir}'
         yield f"  make ui DATA_DIR={settings.data_dir}      # the asset graph on http://127.0.0.1:3000"
         yield f"  {program} doctor --data-dir {settings.data_dir}"
+
+
+def _program() -> str:
+    """As this process was called, unless the plain name would do: after `make demo` the environment is not active."""
+    return "fashion-assets" if shutil.which("fashion-assets") else sys.argv[0]
 
 
 def frame_table(frame: pd.DataFrame, title: str | None = None) -> Table:

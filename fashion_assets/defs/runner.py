@@ -6,6 +6,7 @@ process per step costs about two seconds each before any heavy import, more than
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import time
@@ -35,6 +36,8 @@ from fashion_assets.storage.months import key_of_month, month_of_key, parse_mont
 
 if TYPE_CHECKING:
     from fashion_assets.posts.landing import LandingResult
+
+logger = logging.getLogger(__name__)
 
 #: Written once into a new run-history folder. One step at a time per pool, since DuckDB has one writer; how many
 #: of pool gpu is FASHION_GPU_POOL (``limit_pools``). Runs that go on from month to month take turns (``IN_ORDER``), and
@@ -84,9 +87,19 @@ _EARLIER_YAML = frozenset(
 )
 
 
+@dataclass(frozen=True)
+class CheckFailure:
+    """A check that an asset has not passed in this run, and its own sentence about what it found."""
+
+    partition: str | None
+    asset: str
+    check: str
+    found: str
+
+
 @dataclass
 class RunSummary:
-    """What a run did, for the closing table."""
+    """What a run did, for the closing table; it fills up as the run goes on."""
 
     landing: LandingResult
     made: int = 0
@@ -95,6 +108,8 @@ class RunSummary:
     nothing_to_do: bool = False
     #: Sentences about what could not be looked at.
     notes: list[str] = field(default_factory=list)
+    #: Most checks hold nothing up, so that nothing else would tell of them.
+    failed_checks: list[CheckFailure] = field(default_factory=list)
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
@@ -177,28 +192,47 @@ def run_pipeline(
     select: str | None = None,
     force: bool = False,
     needs_input: bool = True,
+    on_landing: Callable[[RunSummary], None] = lambda summary: None,
     on_plan: Callable[[list[Batch]], None] = lambda batches: None,
     on_batch: Callable[[Batch], None] = lambda batch: None,
     on_wait: Callable[[str], None] = lambda sentence: None,
 ) -> RunSummary:
     """Land, plan, and make what is missing or stale; a summary of what was done.
 
-    ``needs_input``: whether it is a fault that nothing has arrived. ``on_plan`` gets the whole plan before it
-    starts, ``on_batch`` each batch when it is done, ``on_wait`` a sentence if another run of the data root is under
-    way: this one waits for it, and plans when it is done. Raises UserError with asset, month and reason when a step
-    fails; what was made before it stays.
+    ``needs_input``: whether it is a fault that nothing has arrived. ``on_landing`` gets the summary as soon as all is
+    landed; it goes on to be filled, so that it tells what was done also where the run fails. ``on_plan`` gets the whole
+    plan before it starts, ``on_batch`` each batch when it is done, ``on_wait`` a sentence if another run of the data
+    root is under way: this one waits for it, and plans when it is done. Raises UserError with asset, month and reason
+    when a step fails; what was made before it stays. Months and selections that cannot be read are refused before
+    anything is waited for or written.
     """
+    if months:
+        _require_months(months)
+    selected = resolve_selection(defs.resolve_asset_graph(), select) if select else None
     with one_run_at_a_time(settings, on_wait):
-        return _run_pipeline(defs, settings, months, select, force, needs_input, on_plan, on_batch)
+        return _run_pipeline(
+            defs, settings, months, selected, force, needs_input, on_landing, on_plan, on_batch
+        )
+
+
+def _require_months(text: str) -> None:
+    """UserError for what is no month or ends before it begins; where an open end lies, only what has landed tells."""
+    for part in text.split(","):
+        first, _, last = part.partition(":")
+        if ":" not in part or (first.strip() and last.strip()):
+            parse_months(part)
+        elif end := first.strip() or last.strip():
+            month_of_key(end)
 
 
 def _run_pipeline(
     defs: dg.Definitions,
     settings: Settings,
     months: str | None,
-    select: str | None,
+    selected: set[str] | None,
     force: bool,
     needs_input: bool,
+    on_landing: Callable[[RunSummary], None],
     on_plan: Callable[[list[Batch]], None],
     on_batch: Callable[[Batch], None],
 ) -> RunSummary:
@@ -207,10 +241,11 @@ def _run_pipeline(
     began = time.monotonic()
     instance = open_instance(settings)
     close_dead_runs(instance, settings)
-    landing = land(settings)
+    summary = RunSummary(land(settings))
+    on_landing(summary)
     landed = landed_months(settings.lake)
     if needs_input and not landed and not settings.product_files.is_dir():
-        reasons = "; ".join(f"{file.name}: {file.reason}" for file in landing.files if file.reason)
+        reasons = "; ".join(f"{file.name}: {file.reason}" for file in summary.landing.files if file.reason)
         raise UserError(
             f"nothing could be landed from {settings.incoming}"
             + (
@@ -229,31 +264,45 @@ def _run_pipeline(
             f"no post of {unknown[0]} to {unknown[-1]} has arrived; landed are {', '.join(landed) or 'none'}"
         )
     planner, notes = planner_of(defs, instance, settings, landed)
-    selected = resolve_selection(defs.resolve_asset_graph(), select) if select else None
     nodes = planner.plan(selected, wanted, force=force)
     batches = planner.batches(nodes)
-    notes += [
+    summary.notes += notes
+    summary.notes += [
         f"{path} is damaged: its content is not what {node.asset} stored. "
         + ("It is made again." if node in nodes else "Make it again: fashion-assets run")
         for node, path in planner.damaged.items()
     ]
     if wanted is not None and (others := _months_of(batches) - set(wanted)):
-        notes.append(
+        summary.notes.append(
             f"Also made, from the months {', '.join(sorted(others))}: what word vectors and styles are learned from."
         )
-    summary = RunSummary(landing, nothing_to_do=not batches, notes=notes)
+    summary.nothing_to_do = not batches
     on_plan(batches)
     job = defs.resolve_implicit_global_asset_job_def()
     try:
         for batch in batches:
-            _execute(job, instance, batch)
+            _execute(job, instance, batch, summary)
             summary.made += len(batch.assets)
             on_batch(batch)
     finally:
-        record_summaries(instance, settings)
+        _sum_up(instance, settings, summary)
     summary.months = sorted(_months_of(batches))
     summary.seconds = time.monotonic() - began
     return summary
+
+
+def _sum_up(instance: dg.DagsterInstance, settings: Settings, summary: RunSummary) -> None:
+    """Write the lines of these runs. A fault in that makes no table worse, so that it is only told: it must neither
+    fail a run that succeeded nor take the place of the reason of one that failed.
+    """
+    try:
+        record_summaries(instance, settings)
+    except Exception as fault:
+        logger.exception("the summaries of the runs could not be written to %s", settings.run_summaries)
+        summary.notes.append(
+            f"What was done is not written down in {settings.run_summaries} ({type(fault).__name__}: {fault}); the "
+            "tables themselves are not touched by that. Look at the newest file there, and at the room on the disk."
+        )
 
 
 def planner_of(
@@ -298,8 +347,9 @@ def _source_versions(settings: Settings, landed: list[str]) -> dict[str, str]:
     return versions
 
 
-def _execute(job: dg.JobDefinition, instance: dg.DagsterInstance, batch: Batch) -> None:
+def _execute(job: dg.JobDefinition, instance: dg.DagsterInstance, batch: Batch, summary: RunSummary) -> None:
     result = run_batch(job, instance, batch)
+    summary.failed_checks += _failed_checks(result, batch)
     if result.success:
         return
     for event in result.all_events:
@@ -309,6 +359,21 @@ def _execute(job: dg.JobDefinition, instance: dg.DagsterInstance, batch: Batch) 
                 f"{where} failed: {sentence_of(event)}", event.step_failure_data.error_display_string
             )
     raise StepFailed(f"the run of {', '.join(batch.assets)} failed", "")
+
+
+def _failed_checks(result: dg.ExecuteInProcessResult, batch: Batch) -> list[CheckFailure]:
+    """The checks that the batch has not passed; of a step that was tried again, what it said last."""
+    newest = {(one.asset_key, one.check_name): one for one in result.get_asset_check_evaluations()}
+    return [
+        CheckFailure(
+            batch.partition,
+            one.asset_key.to_user_string(),
+            one.check_name,
+            one.description or "no reason given",
+        )
+        for one in newest.values()
+        if not one.passed
+    ]
 
 
 def shown_partition(partition: str) -> str:

@@ -43,8 +43,8 @@ _VERSIONS: dict[str, tuple[int, tuple[str, ...]]] = {
     "style_trends": (3, ()),
     "style_profiles": (2, ()),
     "keyword_trends": (3, ()),
-    "monthly_style_report": (2, ("blank_faces",)),
-    "style_atlas": (2, ("blank_faces",)),
+    "monthly_style_report": (3, ("blank_faces",)),
+    "style_atlas": (3, ("blank_faces",)),
     "style_experiments": (2, ("random_seed",)),
     "products": (3, ()),
     "quarantined_products": (3, ()),
@@ -54,7 +54,7 @@ _VERSIONS: dict[str, tuple[int, tuple[str, ...]]] = {
         ("product_texts", "product_pictures", "product_word_vectors", "product_components"),
     ),
     "attribute_classifiers": (
-        4,
+        5,
         (
             "random_seed",
             "product_head_kinds",
@@ -65,7 +65,7 @@ _VERSIONS: dict[str, tuple[int, tuple[str, ...]]] = {
         ),
     ),
     "product_predictions": (4, ("product_attributes",)),
-    "product_evaluation": (1, ("random_seed",)),
+    "product_evaluation": (2, ("random_seed",)),
     "product_finetuning": (1, ("image_encoder", "text_encoder", "random_seed")),
     "product_report": (1, ("product_attributes",)),
     "category_projection": (2, ("random_seed",)),

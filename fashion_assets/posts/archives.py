@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from fashion_assets.posts.allowance import Allowance
 from fashion_assets.storage.archive_faults import ARCHIVE_FAULTS
 from fashion_assets.storage.errors import UserError
-
-#: A month of posts is some tens of MB; a member beyond this is a mistake or a trap, and would not fit in
-#: memory.
-MAX_MEMBER_BYTES = 1 << 30
 
 _READ_SIZE = 1 << 20
 _ENCRYPTED = 0x1
@@ -31,11 +28,22 @@ class Member:
     reason: str | None = None
 
 
-def read_gzip(path: Path, limit: int = MAX_MEMBER_BYTES) -> bytes:
-    """The bytes of a .gz file; ``UserError`` (without file name) if it is damaged, cut off or too large."""
+def read_plain(path: Path, limit: int | Allowance | None = None) -> bytes:
+    """The bytes of a file that is not packed; ``TooLarge`` if they are more than allowed."""
+    allowance = Allowance.of(limit)
+    allowance.announce(path.stat().st_size)
+    with path.open("rb") as handle:
+        return _read_counted(handle, allowance)
+
+
+def read_gzip(path: Path, limit: int | Allowance | None = None) -> bytes:
+    """The bytes of a .gz file; ``UserError`` (without file name) if it is damaged, cut off or too large.
+
+    ``limit``: the bytes that it may have, by default those of a crawl file, or what is left of them.
+    """
     try:
         with gzip.open(path, "rb") as handle:
-            return _read_limited(handle, limit)
+            return _read_counted(handle, Allowance.of(limit))
     except UserError:
         raise
     except ARCHIVE_FAULTS as fault:
@@ -50,9 +58,11 @@ def open_zip(path: Path) -> zipfile.ZipFile:
         raise UserError(f"it is not a whole zip archive ({fault}); copy it again") from None
 
 
-def zip_members(archive: zipfile.ZipFile, limit: int = MAX_MEMBER_BYTES) -> Iterator[Member]:
+def zip_members(archive: zipfile.ZipFile, limit: int | None = None) -> Iterator[Member]:
     """Every file of the archive by name, in name order; folders and file systems' own left-overs are passed
     over.
+
+    A member that says that it has more bytes than ``limit`` has a reason to leave it; without one the reader counts.
     """
     seen: set[str] = set()
     for entry in sorted(archive.infolist(), key=lambda entry: entry.filename):
@@ -71,27 +81,26 @@ def zip_members(archive: zipfile.ZipFile, limit: int = MAX_MEMBER_BYTES) -> Iter
         yield Member(name, entry, reason)
 
 
-def read_member(archive: zipfile.ZipFile, member: Member, limit: int = MAX_MEMBER_BYTES) -> bytes:
-    """The bytes of a member; ``UserError`` with a sentence if they are damaged or more than ``limit``."""
+def read_member(archive: zipfile.ZipFile, member: Member, limit: int | Allowance | None = None) -> bytes:
+    """The bytes of a member; ``UserError`` with a sentence if they are damaged, ``TooLarge`` if they are too many."""
+    allowance = Allowance.of(limit)
+    allowance.announce(member.entry.file_size)
     try:
         with archive.open(member.entry) as handle:
-            return _read_limited(handle, limit)
-    except UserError as fault:
-        raise UserError(f"{member.name} was not read: {fault}.") from None
+            return _read_counted(handle, allowance)
+    except UserError:
+        raise
     except ARCHIVE_FAULTS as fault:
         raise UserError(
             f"{member.name} is damaged in the archive ({fault}); make the archive again."
         ) from None
 
 
-def _read_limited(handle: IO[bytes] | gzip.GzipFile, limit: int) -> bytes:
-    """All bytes, unless they are more than the limit: a header may say less than there is."""
+def _read_counted(handle: IO[bytes] | gzip.GzipFile, allowance: Allowance) -> bytes:
+    """All bytes, unless they are more than allowed: a header may say less than there is."""
     pieces: list[bytes] = []
-    total = 0
     while piece := handle.read(_READ_SIZE):
-        total += len(piece)
-        if total > limit:
-            raise UserError(f"it unpacks to more than {limit:,} bytes; split it")
+        allowance.count(len(piece))
         pieces.append(piece)
     return b"".join(pieces)
 
@@ -106,7 +115,7 @@ def _name(entry: zipfile.ZipInfo) -> str:
         return entry.filename
 
 
-def _reason(entry: zipfile.ZipInfo, name: str, limit: int) -> str | None:
+def _reason(entry: zipfile.ZipInfo, name: str, limit: int | None) -> str | None:
     path = PurePosixPath(name)
     if (
         path.is_absolute()
@@ -121,6 +130,6 @@ def _reason(entry: zipfile.ZipInfo, name: str, limit: int) -> str | None:
         return f"{name} is a link; put the file itself into the archive."
     if entry.flag_bits & _ENCRYPTED:
         return f"{name} is encrypted; make the archive without a password."
-    if entry.file_size > limit:
+    if limit is not None and entry.file_size > limit:
         return f"{name} has {entry.file_size:,} bytes, more than the {limit:,} that are read; split it."
     return None

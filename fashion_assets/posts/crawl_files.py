@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from fashion_assets.posts.archives import open_zip, read_gzip, read_member, zip_members
+from fashion_assets.posts.allowance import Allowance, TooLarge
+from fashion_assets.posts.archives import open_zip, read_gzip, read_member, read_plain, zip_members
 from fashion_assets.posts.csv_records import read_records, sniff_delimiter
 from fashion_assets.posts.decoding import decode_lines
 from fashion_assets.posts.mapping import MAPPING_NAME, ColumnMapping
@@ -52,34 +53,56 @@ class CrawlRead:
     frame: pd.DataFrame
     notes: list[str] = field(default_factory=list)
     refused: str | None = None
+    #: The bytes that were read, as they are unpacked.
+    n_bytes: int = 0
 
 
-def read_crawl_file(path: Path, mapping: ColumnMapping | None = None, name: str | None = None) -> CrawlRead:
+def read_crawl_file(
+    path: Path,
+    mapping: ColumnMapping | None = None,
+    name: str | None = None,
+    on_large: Callable[[], None] | None = None,
+) -> CrawlRead:
     """The rows of a crawl file: cells as text or None, ``source_row`` the 1-based line where the record
     starts.
 
     (In Parquet, which has no lines, the 1-based row.) Rows that cannot be read have ``fault_column`` and
     ``fault`` set and nothing else; a file that cannot be read has ``refused``. ``name`` is how the file is
     called in sentences and in ``source_file``; the members of an archive are called
-    ``archive.zip/member.csv``. Nothing is raised for what is in the file.
+    ``archive.zip/member.csv``. Nothing is raised for what is in the file. ``on_large`` is called before that of it
+    is read which may take much memory.
     """
     name = name or path.name
     lowered = path.name.lower()
+    allowance = Allowance(on_large=on_large)
     try:
-        if lowered.endswith(".zip"):
-            return _read_zip(path, mapping, name)
-        inner = lowered.removesuffix(".gz")
-        if not inner.endswith(PLAIN_SUFFIXES):
-            raise UserError(
-                "it is no crawl file by its name; expected .csv, .jsonl or .parquet, or these in .gz or .zip"
-            )
-        data = read_gzip(path) if lowered.endswith(".gz") else path.read_bytes()
-        return _read_bytes(data, inner, mapping, name)
+        read = _read_any(path, lowered, mapping, name, allowance)
+        return replace(read, n_bytes=allowance.n_bytes)
+    except TooLarge as fault:
+        packed = lowered.endswith((".gz", ".zip"))
+        return refused_read(
+            f"{name} was refused: its {path.stat().st_size:,} bytes {'unpack to' if packed else 'are'} {fault}, "
+            "the most that is read of one crawl file; split it into several files."
+        )
     except UserError as fault:
-        return _refused(f"{name} was refused: {fault}.")
+        return refused_read(f"{name} was refused: {fault}.")
 
 
-def _read_zip(path: Path, mapping: ColumnMapping | None, name: str) -> CrawlRead:
+def _read_any(
+    path: Path, lowered: str, mapping: ColumnMapping | None, name: str, allowance: Allowance
+) -> CrawlRead:
+    if lowered.endswith(".zip"):
+        return _read_zip(path, mapping, name, allowance)
+    inner = lowered.removesuffix(".gz")
+    if not inner.endswith(PLAIN_SUFFIXES):
+        raise UserError(
+            "it is no crawl file by its name; expected .csv, .jsonl or .parquet, or these in .gz or .zip"
+        )
+    data = read_gzip(path, allowance) if lowered.endswith(".gz") else read_plain(path, allowance)
+    return _read_bytes(data, inner, mapping, name, allowance)
+
+
+def _read_zip(path: Path, mapping: ColumnMapping | None, name: str, allowance: Allowance) -> CrawlRead:
     frames: list[pd.DataFrame] = []
     notes: list[str] = []
     with open_zip(path) as archive:
@@ -91,7 +114,10 @@ def _read_zip(path: Path, mapping: ColumnMapping | None, name: str) -> CrawlRead
                 notes.append(f"{place} is no CSV, JSONL or Parquet file; it was left alone.")
             else:
                 try:
-                    read = _read_bytes(read_member(archive, member), member.name.lower(), mapping, place)
+                    data = read_member(archive, member, allowance)
+                    read = _read_bytes(data, member.name.lower(), mapping, place, allowance)
+                except TooLarge:
+                    raise  # what is kept of the other members would be a part of a delivery
                 except UserError as fault:
                     notes.append(
                         f"{name}: {fault}" if str(fault).endswith(".") else f"{place} was refused: {fault}."
@@ -113,13 +139,17 @@ def _read_zip(path: Path, mapping: ColumnMapping | None, name: str) -> CrawlRead
     return CrawlRead(pd.concat(frames, ignore_index=True), notes)
 
 
-def _read_bytes(data: bytes, lowered: str, mapping: ColumnMapping | None, name: str) -> CrawlRead:
+def _read_bytes(
+    data: bytes, lowered: str, mapping: ColumnMapping | None, name: str, allowance: Allowance
+) -> CrawlRead:
     """One plain file; raises ``UserError`` without name for what refuses the file as a whole."""
     if not data.strip(b"\x00\xff\xfe\xef\xbb\xbf \t\r\n"):
         raise UserError("it is empty; crawl it again or delete it")
     if lowered.endswith(PARQUET_SUFFIXES):
+        allowance.count_as_large()  # some hundred bytes of it can hold a hundred million cells
         parquet_columns, rows = parquet_records(data)
         return _assemble(parquet_columns, rows, mapping, name, [])
+    allowance.count_lines(data)
     text = decode_lines(data)
     notes = [] if text.encoding == "UTF-8" else [f"{name} was read as {text.encoding}."]
     if lowered.endswith(JSON_SUFFIXES):
@@ -264,5 +294,6 @@ def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return frame
 
 
-def _refused(sentence: str) -> CrawlRead:
+def refused_read(sentence: str) -> CrawlRead:
+    """A file of which nothing is kept."""
     return CrawlRead(_frame([]), [], sentence.replace("..", "."))

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 
 import pandas as pd
 
@@ -42,6 +42,7 @@ from fashion_assets.posts.mapping import ColumnMapping, load_mappings, mapping_f
 from fashion_assets.posts.media_landing import land_media
 from fashion_assets.posts.month_digests import forget_digests, known_digests, remember_digests
 from fashion_assets.posts.placement import date_rows, index_of, merge_indexes, month_of, place_rows
+from fashion_assets.posts.reading import LakeFault, Readings, deadly_sentence, unreadable_sentence
 from fashion_assets.posts.settling import bytes_to_read, grown_sentence, look_around
 from fashion_assets.posts.slices import Slice
 from fashion_assets.posts.times import is_empty, to_shanghai
@@ -120,6 +121,7 @@ def land_incoming(
         landed = LandedContents(ledger, there)
         arrivals: list[Arrival] = []
         room, remaining = Slice(max_files, max_bytes), 0
+        readings = Readings(lake, looks.key, arrived_files.crawls, own.confirm)
 
         def turn(item: tuple[Place, Stamp]) -> tuple[bool, str]:
             # Files that are refused again and again come last, each time in another order, and hold up nobody.
@@ -128,21 +130,35 @@ def land_incoming(
 
         for path, stamp in sorted(ready_crawls, key=turn):
             rule = _rule_of(path, incoming, mappings, arrived_files.mappings)
+            deadly = readings.deadly(path, stamp)
             digest, name = looks.digest(path, stamp), name_in(incoming, path)
+            digest = digest or deadly.digest if deadly is not None else digest
             known = None if isinstance(rule, UserError) else landed.known(digest, rule, name)
             if known is not None:
                 files.append(known)
                 continue
-            if not room.takes(bytes_to_read(path, stamp)):
+            if deadly is not None:
+                files.append(_refused(name, deadly.digest, deadly_sentence(name), landed))
+                continue
+            expected = bytes_to_read(path, stamp)
+            if not room.takes(expected):
                 remaining += digest is None  # else refused before, and in no hurry
                 continue
             taken = {arrival.digest for arrival in arrivals}
-            looked = _look(path, stamp, incoming, rule, landed, taken, deliveries)
+            looked = _look(path, stamp, incoming, rule, landed, taken, deliveries, readings)
             if isinstance(looked, Arrival):
                 arrivals.append(looked)
+                room.spend(looked.read.n_bytes - expected)
             else:
                 files.append(looked)
             looks.mark_read(path, stamp, looked.digest or "")
+        readings.close()
+        # Of two copies of which one landed the other has nothing to add to the ledger.
+        landing_now = {arrival.digest for arrival in arrivals}
+        files = [
+            replace(file, digest=None) if file.status == "refused" and file.digest in landing_now else file
+            for file in files
+        ]
         ids = {
             raw
             for arrival in arrivals
@@ -231,8 +247,12 @@ def _look(
     landed: LandedContents,
     taken: set[str],
     deliveries: Deliveries,
+    readings: Readings,
 ) -> Arrival | LandedFile:
-    """Read a file; say of one that is not new what it is."""
+    """Read a file; say of one that is not new what it is, and of one that cannot be read why.
+
+    Raises what is no fault of the file: of the lake, and of a store that does not answer.
+    """
     name = name_in(incoming, path)
     try:
         with local_copy(path) as copy:
@@ -251,7 +271,9 @@ def _look(
             if digest in taken:
                 notes = ["Another file of this landing has the same content."]
                 return LandedFile(name, digest, "already landed", notes=notes)
-            read = read_crawl_file(copy, rule, name)
+            read = readings.read(path, stamp, digest, name, partial(read_crawl_file, copy, rule, name))
+    except LakeFault as fault:
+        raise fault.fault from None
     except FileNotFoundError:
         return LandedFile(name, None, "waiting", reason=grown_sentence(name, stamp, None))
     except PermissionError as fault:
@@ -259,12 +281,24 @@ def _look(
             raise
         reason = f"{name} may not be read ({fault.strerror}); it lands when the account that lands files may read it."
         return LandedFile(name, None, "waiting", reason=reason)
+    except OSError as fault:
+        if is_remote(path):
+            raise
+        return LandedFile(name, None, "waiting", reason=unreadable_sentence(name, fault))
     after = Stamp.of(path)
     if after != stamp:
         return LandedFile(name, None, "waiting", reason=grown_sentence(name, stamp, after))
     if read.refused:
-        return LandedFile(name, digest, "refused", notes=read.notes, reason=read.refused)
+        return _refused(name, digest, read.refused, landed, read.notes)
     return Arrival(path, name, digest, stamp.n_bytes, rule.digest if rule else None, read)
+
+
+def _refused(
+    name: str, digest: str, reason: str, landed: LandedContents, notes: Collection[str] = ()
+) -> LandedFile:
+    """A file that is refused. Content that landed, by another mapping, keeps its line in the ledger: its rows stay."""
+    recorded_as = None if landed.holds(digest) else digest
+    return LandedFile(name, recorded_as, "refused", notes=list(notes), reason=reason)
 
 
 def _anonymous(frame: pd.DataFrame, masker: AuthorMasker, salt: bytes) -> pd.DataFrame:

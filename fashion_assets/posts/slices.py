@@ -25,3 +25,8 @@ class Slice:
         if self._bytes is not None:
             self._bytes -= n_bytes
         return True
+
+    def spend(self, n_bytes: int) -> None:
+        """A file that was taken had so many bytes more than it was taken for."""
+        if self._bytes is not None:
+            self._bytes -= max(0, n_bytes)

@@ -30,22 +30,23 @@ class Looks:
         self._before = read_crawl_seen(lake)
         self._now: dict[str, tuple[str, str | None]] = {}
 
-    def _key(self, path: Place) -> str:
+    def key(self, path: Place) -> str:
+        """What stands for the file in the lake: a keyed hash, because names may be those of authors."""
         return hmac.new(self._salt, name_in(self._incoming, path).encode(), hashlib.sha256).hexdigest()[:32]
 
     def is_as_before(self, path: Place, stamp: Stamp) -> bool:
         """Whether the look before saw this size and time; if not, the next one will compare with this."""
-        key, seen = self._key(path), f"{stamp.n_bytes} {stamp.text}"
+        key, seen = self.key(path), f"{stamp.n_bytes} {stamp.text}"
         same = key in self._before and self._before[key][0] == seen
         self._now.setdefault(key, self._before[key] if same else (seen, None))
         return same
 
     def digest(self, path: Place, stamp: Stamp) -> str | None:
         """The SHA-256 of a file that was read when it had this stamp; empty if that was in vain."""
-        return self._now[self._key(path)][1] if self.is_as_before(path, stamp) else None
+        return self._now[self.key(path)][1] if self.is_as_before(path, stamp) else None
 
     def mark_read(self, path: Place, stamp: Stamp, digest: str) -> None:
-        self._now[self._key(path)] = (f"{stamp.n_bytes} {stamp.text}", digest)
+        self._now[self.key(path)] = (f"{stamp.n_bytes} {stamp.text}", digest)
 
     def close(self) -> None:
         """Write what was seen, if that is new; files that are gone are forgotten."""

@@ -14,6 +14,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from fashion_assets.reports.atlas_pictures import COLUMNS, TILE, TILES_PER_SHEET, PictureSheets
+from fashion_assets.reports.label_anchors import core_ranks
 from fashion_assets.reports.pages import render_template, template_source
 from fashion_assets.reports.palette import DARK, LIGHT
 from fashion_assets.reports.wording import clip, plain, style_label
@@ -103,7 +104,8 @@ def atlas_content(points: pd.DataFrame, pictures: PictureSheets = _NO_PICTURES) 
     """What the script reads: columns of equal length; styles and months to index into, sheets of pictures.
 
     Styles come by falling size, posts without a style (id -1) last and in grey. `tile` is the number of the post's
-    picture over all sheets, -1 where it has none.
+    picture over all sheets, -1 where it has none. `core` is the post's rank from the densest place of its style
+    outwards (`core_ranks`): the style's name stands at the visible post of the lowest.
 
     Coordinates are scaled to [0, 1] by one factor for both axes (distances on the map keep their
     proportion), y upwards in `points` and downwards here, as on a screen.
@@ -117,6 +119,7 @@ def atlas_content(points: pd.DataFrame, pictures: PictureSheets = _NO_PICTURES) 
             "title": [],
             "keywords": [],
             "tile": [],
+            "core": [],
             "styles": [],
             "months": [],
             "sheets": [],
@@ -139,6 +142,7 @@ def atlas_content(points: pd.DataFrame, pictures: PictureSheets = _NO_PICTURES) 
         "title": [clip(text, TITLE_CHARACTERS) for text in shown["title"]],
         "keywords": [_keywords(words) for words in shown["keywords"]],
         "tile": [pictures.tile_of.get(post_id, -1) for post_id in shown["post_id"]],
+        "core": core_ranks(x, y, shown["style_id"].to_numpy(np.int64)).tolist(),
         "styles": [
             {
                 "name": style_label(names[style], int(style)),

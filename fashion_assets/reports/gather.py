@@ -18,6 +18,9 @@ from fashion_assets.storage.places import Place
 #: Representative posts quoted under a style.
 POSTS_PER_STYLE = 3
 
+#: Picture files that could not be read which the page names; the rest are a number.
+REFUSED_NAMED = 5
+
 #: Keywords offered to the page's facet lists, most frequent first; the page shows the first few of each facet.
 KEYWORDS_SHOWN = 500
 
@@ -49,16 +52,18 @@ def gather_monthly_report(
     ``lineage`` the STYLE_LINEAGE rows of the same months, if there are any; ``closing`` whether the month is final.
     """
     images, garments, profiles = tables["post_images"], tables["garment_images"], tables["style_profiles"]
-    usable = images[images["status"] == "ok"]
+    usable, refused = images[images["status"] == "ok"], images[images["status"] != "ok"]
     counts = ReportCounts(
         arrived=len(tables["raw_posts"]),
         kept=len(tables["cleaned_posts"]),
         quarantined=len(tables["quarantined_posts"]),
         pictures=len(usable),
-        refused_pictures=len(images) - len(usable),
+        refused_pictures=len(refused),
+        refused_names=refused["image_id"].sort_values().head(REFUSED_NAMED).tolist(),
         low_garment=int((~garments["kept"].astype(bool)).sum()),
         near_duplicates=int((~usable["is_representative"].astype(bool)).sum()),
         garment_threshold=min_garment_share,
+        older_crawls=int(tables["raw_posts"]["superseded"].sum()),
     )
     top = profiles.sort_values(["share", "style_id"], ascending=[False, True]).head(TOP_STYLES)
     shown = dict(

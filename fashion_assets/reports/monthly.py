@@ -22,7 +22,9 @@ MAX_PAGE_BYTES = 4_000_000  # mail programs and chat tools take it; pictures are
 class ReportCounts:
     """What arrived and what became of it, all for one month.
 
-    `pictures` are the readable ones, video frames included; `refused_pictures` come on top of them.
+    `arrived` counts posts (the newest crawl of each, and rows without an id), `older_crawls` the rows that newer ones
+    replaced: their sum is the rows that arrived, which run summaries and checks count. `pictures` are the readable
+    ones, video frames included; `refused_pictures` come on top of them, and `refused_names` are the first of those.
     """
 
     arrived: int
@@ -33,6 +35,13 @@ class ReportCounts:
     low_garment: int = 0
     near_duplicates: int = 0
     garment_threshold: float = 0.05
+    older_crawls: int = 0
+    refused_names: Sequence[str] = ()
+
+    @property
+    def rows_arrived(self) -> int:
+        """Rows of the crawl files: older crawls + posts."""
+        return self.older_crawls + self.arrived
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ class MonthlyView:
     closing: str
     counts: ReportCounts
     unaccounted: int
-    unclustered: int
+    left_out: list[str]
     n_styles: int
     top_share: str
     rows: list[StyleRow]
@@ -153,7 +153,7 @@ def monthly_view(
         closing=data.closing,
         counts=counts,
         unaccounted=counts.arrived - counts.kept - counts.quarantined,
-        unclustered=max(counts.kept - sum(row.n_posts for row in rows), 0),
+        left_out=left_out_sentences(counts, max(counts.kept - sum(row.n_posts for row in rows), 0)),
         n_styles=len(rows),
         top_share=percent(sum(row.share for row in top)) if top else DASH,
         rows=rows[:TABLE_ROWS],
@@ -234,6 +234,34 @@ def style_rows(profiles: pd.DataFrame, history: pd.DataFrame, month: str) -> lis
             )
         )
     return sorted(rows, key=lambda row: (-row.share, row.style_id))
+
+
+def left_out_sentences(counts: ReportCounts, unclustered: int) -> list[str]:
+    """What of the month's pictures and posts takes no part, one sentence each; ``unclustered`` kept posts have no
+    style. Files that could not be read are named, as somebody is to fetch them again.
+    """
+    n, few, same = counts.refused_pictures, counts.low_garment, counts.near_duplicates
+    unread = f"{quantity(n)} picture file{_s(n)} could not be read"
+    names = [clip(name, NAME_CHARACTERS) for name in counts.refused_names]
+    if names:
+        more = n - len(names)
+        listed = ", ".join(names) + (f" and {quantity(more)} more" if more > 0 else "")
+        unread += f": {listed}. Why is in the table post_images (status refused, column reason)"
+    threshold = percent(counts.garment_threshold, 0)
+    return [
+        f"{unread}.",
+        f"{quantity(few)} picture{_s(few)} show{_s(few, verb=True)} less than {threshold} garment and "
+        f"take{_s(few, verb=True)} no part in styles.",
+        f"{quantity(same)} picture{_s(same)} repeat{_s(same, verb=True)} another one; each group counts through one "
+        "representative.",
+        f"{quantity(unclustered)} kept post{_s(unclustered)} {'has' if unclustered == 1 else 'have'} no style (neither "
+        "text nor picture that could be encoded).",
+    ]
+
+
+def _s(n: int, *, verb: bool = False) -> str:
+    """The ending of a noun of ``n`` things, or of what they do."""
+    return "s" if (n == 1) == verb else ""
 
 
 def _change(

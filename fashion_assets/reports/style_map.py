@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fashion_assets.reports.fonts import find_han_font, readable_label
+from fashion_assets.reports.label_anchors import core_ranks
 from fashion_assets.reports.palette import LIGHT
 from fashion_assets.reports.png_charts import GHOST, INK, MUTED, blank_figure, nothing_png, text_font, to_png
 from fashion_assets.reports.wording import clip, style_label
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
 
 NAMED_STYLES = 24  # more names cover the points
 LABEL_CHARACTERS = 14
+LABEL_OFFSET = 5  # points from the post that a name stands at up to the foot of its letters
 _SHAPES = ("o", "s", "^", "D", "v")  # in the order of the interactive map: a second cue after eight colours
 
 
 def style_map_png(points: pd.DataFrame, *, width: float = 1000, height: float = 800) -> bytes:
-    """PNG bytes: a dot per post in its style's colour and shape, the largest styles named above their posts.
+    """PNG bytes: a dot per post in its style's colour and shape, the largest styles named where they are densest.
 
     `points` holds `style_id`, `style_name`, `x`, `y`; rows without a finite place are left out and counted below the
     picture. Posts without a style are grey.
@@ -38,9 +40,12 @@ def style_map_png(points: pd.DataFrame, *, width: float = 1000, height: float = 
     figure, axes = blank_figure(width, height, title)
     sizes = placed["style_id"].value_counts()
     order = sorted(sizes.index, key=lambda style: (style < 0, -int(sizes[style]), int(style)))
+    x, y = (placed[name].to_numpy(dtype=float) for name in ("x", "y"))
+    heart = core_ranks(x, y, placed["style_id"].to_numpy(np.int64)) == 0
     font, names = find_han_font(), []
     for rank, style in enumerate(order):
-        own = placed[placed["style_id"] == style]
+        mine = (placed["style_id"] == style).to_numpy()
+        own = placed[mine]
         axes.scatter(
             own["x"],
             own["y"],
@@ -55,8 +60,8 @@ def style_map_png(points: pd.DataFrame, *, width: float = 1000, height: float = 
             label = readable_label(name, f"Style {style}", font)
             words = axes.annotate(
                 label,
-                (float(own["x"].median()), float(own["y"].quantile(0.97))),
-                (0, 5),
+                (float(x[heart & mine][0]), float(y[heart & mine][0])),
+                (0, LABEL_OFFSET),
                 textcoords="offset points",
                 ha="center",
                 fontsize=9.5,

@@ -7,9 +7,11 @@ a new one takes its name, and a reader keeps the old inode until it opens again.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,20 +84,41 @@ def _publish(
     return rows
 
 
-#: Kinds of statement that read and nothing else, in DuckDB's words; SHOW, DESCRIBE, SUMMARIZE, FROM and VALUES are
-#: SELECT there, a PIVOT without its values is MULTI.
-_READING = frozenset({"SELECT", "EXPLAIN", "MULTI"})
-
 #: What one question may cost: memory of DuckDB, rows of the answer (that no person reads), and seconds.
 QUERY_MEMORY, QUERY_ROWS, QUERY_SECONDS = "2GB", 5_000_000, 600.0
 
+#: What one question may put aside on disk. DuckDB's own bound is nine tenths of what is free, beside the warehouse; a
+#: sort or a join over some years of posts needs a few hundred MB beyond its memory, and no question may stop a run.
+QUERY_DISK = "1GB"
+
+_LINE_COMMENTS = r"(?:\s|--[^\r\n]*\r?\n)*"
+#: What stands before the statement that is explained. Comments in /* */ can be nested and are not looked through: a
+#: statement behind one, or with one among the options, is refused.
+_EXPLAIN = re.compile(
+    rf"{_LINE_COMMENTS}explain\b(?:\s+analy[sz]e\b|\s*\(\s*(?:analyze|format)\b[\w\s,]*\))?", re.IGNORECASE
+)
+#: How a text with a PIVOT in it begins if it reads.
+_READING_WORD = re.compile(rf"{_LINE_COMMENTS}(?:\(|(?:from|pivot|pivot_wider|select|with)\b)", re.IGNORECASE)
+
+#: COPY also stands where DuckDB calls the whole a SELECT: with x as (copy …) from x.
+_COPY = re.compile(rb"copy(?![\w\x80-\xff])", re.IGNORECASE)
+
+_ONLY_READ = "the warehouse is only read, with select, from, show or describe"
+
 
 def query(path: Path, sql: str) -> pd.DataFrame:
-    """The result of one read-only statement on the published warehouse.
+    """The ``answer`` as a frame."""
+    return _frame(answer(path, sql))
+
+
+def answer(path: Path, sql: str) -> pa.Table:
+    """The result of one read-only statement on the published warehouse; repeated column names are numbered.
 
     The connection cannot write, attach or copy to other files, nor install or load extensions
-    (``enable_external_access = false``, then the configuration is locked), and has ``QUERY_MEMORY``, ``QUERY_ROWS`` and
-    ``QUERY_SECONDS``. Raises UserError with DuckDB's own words for a faulty, forbidden or boundless statement.
+    (``enable_external_access = false``, then the configuration is locked), and has ``QUERY_MEMORY``, ``QUERY_DISK``,
+    ``QUERY_ROWS`` and ``QUERY_SECONDS``. What does not fit into memory goes to a private folder outside of the data
+    root, which is removed afterwards. A process asks one question of a warehouse at a time. Raises UserError, with
+    DuckDB's own words for a faulty statement, for a forbidden or boundless one.
     """
     import duckdb
 
@@ -104,42 +127,93 @@ def query(path: Path, sql: str) -> pd.DataFrame:
             f"there is no warehouse at {path}; make one with: fashion-assets run --data-dir {path.parent}"
         )
     try:
-        with duckdb.connect(
-            str(path),
-            read_only=True,
-            config={
-                "enable_external_access": "false",
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
-                "memory_limit": QUERY_MEMORY,
-                "lock_configuration": "true",
-            },
-        ) as connection:
-            statements = connection.extract_statements(sql)
-            if len(statements) != 1:
-                raise UserError(f"one statement at a time, please; this text holds {len(statements)}")
-            if (kind := statements[0].type.name) not in _READING:
-                raise UserError(
-                    f"this is a {kind} statement; the warehouse is only read, with select, from, show or describe"
-                )
-            rows = connection.sql(sql)
+        with (
+            tempfile.TemporaryDirectory(prefix="fashion-assets-sql-") as put_aside,
+            duckdb.connect(
+                str(path),
+                read_only=True,
+                config={
+                    "enable_external_access": "false",
+                    "autoinstall_known_extensions": "false",
+                    "autoload_known_extensions": "false",
+                    "memory_limit": QUERY_MEMORY,
+                    "temp_directory": put_aside,
+                },
+            ) as connection,
+            _time_limit(connection),
+        ):
+            # As part of the config above, DuckDB 2.0 shows the bound on disk and does not keep it.
+            connection.execute(f"SET max_temp_directory_size = '{QUERY_DISK}'")
+            connection.execute("SET lock_configuration = true")
+            _refuse_all_but_reading(connection, sql)
+            rows = connection.sql(sql)  # EXPLAIN ANALYZE and PIVOT do their whole work here
             if rows is None:
-                raise UserError(
-                    "this statement gives no rows; the warehouse is only read, with select, from, show or describe"
-                )
-            clock = threading.Timer(QUERY_SECONDS, connection.interrupt)
-            clock.daemon = True
-            clock.start()
-            try:
-                return _frame(_bounded(rows))
-            finally:
-                clock.cancel()
+                raise UserError(f"this statement gives no rows; {_ONLY_READ}")
+            return _bounded(rows)
     except duckdb.InterruptException as fault:
         raise UserError(
             f"the answer took more than {QUERY_SECONDS:g} seconds; ask for less at a time"
         ) from fault
+    except duckdb.OutOfMemoryException as fault:
+        raise UserError(
+            f"the answer does not fit into {QUERY_MEMORY} of memory and {QUERY_DISK} of disk; ask for less at a time: "
+            "fewer columns, some months, a filter before the sort or join, groups in place of lists"
+        ) from fault
     except duckdb.Error as fault:
         raise UserError(f"the warehouse says: {str(fault).strip()}") from fault
+
+
+def _refuse_all_but_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """UserError unless ``sql`` is one statement that reads, or explains one that does.
+
+    A read-only connection still may COPY to the warehouse file itself, its ``.wal`` and the temporary folder, which
+    DuckDB has to open. DuckDB names the kind of a plain COPY, but calls any statement with a PIVOT in it MULTI and
+    any explained one EXPLAIN, and EXPLAIN ANALYZE runs it: these two are looked into. SHOW, DESCRIBE, SUMMARIZE, FROM
+    and VALUES are SELECT to DuckDB.
+    """
+    import duckdb
+
+    # DuckDB counts bytes; a word within quotes or a comment begins no token.
+    written = sql.encode()
+    if any(_COPY.match(written, start) for start, _ in duckdb.tokenize(sql)):
+        raise UserError(f'copy writes files (a column of that name is "copy", in quotes); {_ONLY_READ}')
+    statements = connection.extract_statements(sql)
+    if len(statements) != 1:
+        raise UserError(f"one statement at a time, please; this text holds {len(statements)}")
+    kind = statements[0].type.name
+    if kind in ("EXPLAIN", "MULTI"):
+        sql = _EXPLAIN.sub("", sql, count=1) if _EXPLAIN.match(sql) else sql
+        inner = [one.type.name for one in connection.extract_statements(sql)]
+        if inner == ["SELECT"] or (inner == ["MULTI"] and _READING_WORD.match(sql)):
+            return
+        raise UserError(
+            f"this statement does more than read (or a comment hides what it does: put it last); {_ONLY_READ}"
+        )
+    if kind != "SELECT":
+        raise UserError(f"this is a {kind} statement; {_ONLY_READ}")
+
+
+@contextmanager
+def _time_limit(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Whatever ``connection`` does within is interrupted after ``QUERY_SECONDS``.
+
+    It is interrupted again and again: DuckDB forgets an interruption that comes between two of its steps.
+    """
+    done = threading.Event()
+
+    def watch() -> None:
+        late = not done.wait(QUERY_SECONDS)
+        while late and not done.is_set():
+            connection.interrupt()
+            done.wait(0.1)
+
+    clock = threading.Thread(target=watch, name="sql time limit", daemon=True)
+    clock.start()
+    try:
+        yield
+    finally:
+        done.set()
+        clock.join()
 
 
 def _bounded(rows: duckdb.DuckDBPyRelation) -> pa.Table:
@@ -154,7 +228,20 @@ def _bounded(rows: duckdb.DuckDBPyRelation) -> pa.Table:
             raise UserError(
                 f"the answer has more than {QUERY_ROWS:,} rows; add a limit, or count and group them"
             )
-    return pa.Table.from_batches(pieces, reader.schema)
+    table = pa.Table.from_batches(pieces, reader.schema)
+    return table.rename_columns(_told_apart(table.column_names))
+
+
+def _told_apart(names: list[str]) -> list[str]:
+    """``names`` with a number behind each that was there before: a, a becomes a, a_2 (or what no column is called)."""
+    apart: dict[str, None] = {}  # in order, and quickly searched
+    given = frozenset(names)
+    for name in names:
+        new, number = name, 2
+        while new in apart or (new != name and new in given):
+            new, number = f"{name}_{number}", number + 1
+        apart[new] = None
+    return list(apart)
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:

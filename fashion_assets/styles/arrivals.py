@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from fashion_assets.storage.intervals import wilson_interval
 from fashion_assets.styles.lineage import StyleEvent
 from fashion_assets.styles.living import ContinuationParams, LivingStyles, PostWindow
 from fashion_assets.styles.newcomers import Group, find_groups
 from fashion_assets.styles.origins import mover_to, parent_of, part_of, returning
-from fashion_assets.styles.proportions import wilson_interval
 from fashion_assets.styles.tracking import Tracked
 from fashion_assets.styles.valley import unit_mean
 

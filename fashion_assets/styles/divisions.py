@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from fashion_assets.storage.intervals import wilson_interval
 from fashion_assets.styles.lineage import StyleEvent
 from fashion_assets.styles.living import ContinuationParams, LivingStyles, PostWindow
 from fashion_assets.styles.origins import mover_to, parent_of, part_of, returning
-from fashion_assets.styles.proportions import wilson_interval
 from fashion_assets.styles.tracking import Tracked
 from fashion_assets.styles.valley import Valley, two_groups, unit_mean, valley_between
 
@@ -93,7 +93,10 @@ def _take_apart(
         was = window.unit[earlier].mean(axis=0)
         halves = np.stack([window.unit[rows[side == each]].mean(axis=0) for each in (0, 1)])
         leave = rows[side == int(((halves - was) ** 2).sum(axis=1).argmax())]
-    told = f"{valley.words()}; of {len(rows)} posts of style {style_id} {len(leave)} are beyond it"
+    told = (
+        f"{valley.words()}; of {len(rows)} posts of style {style_id} in the newest months of the window {len(leave)} "
+        "are beyond it"
+    )
     if came_out:
         event = StyleEvent("split", styles.next_id, (style_id,), len(leave), told)
     else:

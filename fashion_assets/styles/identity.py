@@ -74,7 +74,13 @@ def first_events(labels: npt.NDArray[np.int32], ids: npt.NDArray[np.int32]) -> t
     """Every style is born: there were none before. By id."""
     sizes = np.bincount(labels[labels >= 0], minlength=len(ids))
     events = [
-        StyleEvent("born", int(one), (), int(size), f"found by the first scan among {len(labels)} posts")
+        StyleEvent(
+            "born",
+            int(one),
+            (),
+            int(size),
+            f"found by the first scan among {len(labels)} posts of the window",
+        )
         for one, size in zip(ids, sizes, strict=True)
     ]
     return tuple(sorted(events, key=lambda one: one.style_id))
@@ -89,7 +95,8 @@ def overlap_events(
     """What a scan made of the old styles, by id; arguments as in `carry_ids` and what it gave.
 
     A new style that got most of its posts from one old style split from it; an old one whose id is gone and most of
-    whose posts are in one style that carries on merged into that.
+    whose posts are in one style that carries on merged into that. The evidence says "of the window": its figures count
+    what the model is fitted on, which is months of posts where a page shows one month's.
     """
     counts = np.zeros((len(ids), len(known_ids)), np.int64)
     seen = (known >= 0) & (labels >= 0)
@@ -100,10 +107,10 @@ def overlap_events(
     for row, style_id in enumerate(ids.tolist()):
         source = int(counts[row].argmax())
         shared, size = int(counts[row, source]), int(sizes[row])
-        told = f"full scan: {shared} of its {size} posts were in style {old_ids[source]}"
+        told = f"full scan: {shared} of its {size} posts of the window were in style {old_ids[source]}"
         if style_id in old_ids:
             shared = int(counts[row, old_ids.index(style_id)])
-            told = f"full scan: {shared} of its {size} posts were its own before"
+            told = f"full scan: {shared} of its {size} posts of the window were its own before"
             events.append(StyleEvent("survive", style_id, (), size, told))
         elif 2 * shared > size:
             events.append(StyleEvent("split", style_id, (old_ids[source],), size, told))
@@ -114,7 +121,7 @@ def overlap_events(
             continue
         heir, size = int(counts[:, column].argmax()), int(old_sizes[column])
         shared = int(counts[heir, column])
-        told = f"full scan: {shared} of its {size} posts are in style {ids[heir]}"
+        told = f"full scan: {shared} of its {size} posts of the window are in style {ids[heir]}"
         if 2 * shared > size and int(ids[heir]) in old_ids:
             events.append(StyleEvent("merge", style_id, (int(ids[heir]),), size, told))
         else:

@@ -18,9 +18,9 @@ import pandas as pd
 import pyarrow as pa
 
 from fashion_assets.encoders.tables import vectors_of
+from fashion_assets.storage.intervals import wilson_interval
 from fashion_assets.styles.engagement import ENGAGEMENTS, winsor_limit, winsorised_mean
 from fashion_assets.styles.naming import CANDIDATES, facet_of_words, name_styles
-from fashion_assets.styles.proportions import wilson_interval
 from fashion_assets.styles.representatives import diverse
 from fashion_assets.styles.schemas import STYLE_PROFILES, frame_of
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fashion_assets.styles.proportions import wilson_interval
+from fashion_assets.storage.intervals import wilson_interval
 from fashion_assets.trends.dispersion import overdispersion
 
 PENALTY = 3.0

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fashion_assets.storage.errors import UserError
-from fashion_assets.styles.proportions import wilson_interval
+from fashion_assets.storage.intervals import wilson_interval
 from fashion_assets.trends.keyword_bursts import find_bursts
 from fashion_assets.trends.keyword_counts import KeywordCounts
 from fashion_assets.trends.log_odds import log_odds_ratio

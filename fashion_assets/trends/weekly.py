@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.intervals import wilson_interval
 from fashion_assets.storage.lake import Lake
-from fashion_assets.styles.proportions import wilson_interval
 from fashion_assets.trends.coverage import Coverage, first_day, last_day
 from fashion_assets.trends.keyword_counts import EMPTY_TEXT
 from fashion_assets.trends.schemas import WEEKLY_TRENDS

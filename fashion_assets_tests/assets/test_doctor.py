@@ -8,6 +8,7 @@ import pytest
 
 from fashion_assets.defs import doctor
 from fashion_assets.defs.doctor import Finding
+from fashion_assets.encoders import registry
 from fashion_assets.media import segmentation
 from fashion_assets.settings import Settings
 
@@ -66,3 +67,69 @@ def test_the_ray_engine_needs_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert inline.ok and inline.found == "inline; 3 step(s) of pool gpu at a time; ray is not installed"
     missing = finding("engine", tmp_path, engine="ray")
     assert not missing.ok and "fashion-assets[ray]" in missing.advice
+
+
+@pytest.mark.parametrize(
+    ("setting", "spec", "said"),
+    [
+        ("text_encoder", "nosuch:x", "there is no encoder 'nosuch:x'"),
+        ("image_encoder", "local:nosuch", "there is no encoder 'local:nosuch'"),
+        ("image_encoder", "local:visual:x", "takes nothing behind its name"),
+        ("text_encoder", "st:", "names no model"),
+        ("text_encoder", "st:./nothing", "no file or folder at nothing"),
+        ("text_encoder", "local:cbow:nothing.safetensors", "models/nothing.safetensors"),
+        ("image_encoder", "onnx:nothing.onnx#features", "models/nothing.onnx;"),
+        ("image_encoder", "timm:resnet18/nothing", "models/nothing;"),
+        ("image_encoder", "open_clip:ViT-B-32/nothing.pt", "models/nothing.pt;"),
+        ("product_text_encoder", "hf:/nothing/here", "no file or folder at /nothing/here"),
+        ("product_image_encoders", "local:visual, nosuch:y", "there is no encoder 'nosuch:y'"),
+        ("product_word_vectors", "words:nothing.vec", "models/nothing.vec;"),
+    ],
+)
+def test_an_encoder_that_cannot_be_found_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, spec: str, said: str
+) -> None:
+    monkeypatch.setattr(registry, "_missing_modules", lambda modules: [])
+    found = finding("configured encoders", tmp_path, **{setting: spec})
+    assert not found.ok and not found.optional
+    assert found.advice.startswith(f"FASHION_{setting.upper()}: ") and said in found.advice
+
+
+@pytest.mark.parametrize(
+    ("setting", "spec"),
+    [
+        ("text_encoder", "local:cbow"),
+        ("text_encoder", "st:nobody/nothing-here"),
+        ("text_encoder", "hf:there"),
+        ("image_encoder", "timm:resnet18"),
+        ("image_encoder", "timm:resnet18/there/weights.bin"),
+        ("image_encoder", "open_clip:ViT-B-32/openai"),
+        ("image_encoder", "open_clip:hf-hub:nobody/nothing.bin"),
+        ("image_encoder", "onnx:there#features"),
+        ("product_word_vectors", ""),
+    ],
+)
+def test_what_only_loading_or_the_hub_can_tell_is_not_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, spec: str
+) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise AssertionError("doctor loaded it")
+
+    monkeypatch.setattr(registry, "_missing_modules", lambda modules: [])
+    for load in ("_load_st", "_load_hf", "_load_timm", "_load_open_clip", "_load_onnx"):
+        monkeypatch.setattr(registry, load, refuse)
+    there = tmp_path / "models" / "there"
+    there.mkdir(parents=True)
+    for name in ("weights.bin", "model.onnx"):
+        (there / name).touch()
+    assert finding("configured encoders", tmp_path, **{setting: spec}).ok
+
+
+def test_an_encoder_whose_library_is_not_installed_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        registry, "_missing_modules", lambda modules: [name for name in modules if "timm" in name]
+    )
+    found = finding("configured encoders", tmp_path, image_encoder="timm:resnet18")
+    assert not found.ok and "pip install timm" in found.advice

@@ -228,3 +228,57 @@ def test_the_command_on_a_data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (run["arrived"], run["kept"], run["quarantined"]) == (7, 7, 0)
     shown = call.invoke(app, ["status", "--data-dir", str(tmp_path), "--runs"])
     assert shown.exit_code == 0 and run["run_id"][:8] in shown.stdout and "success" in shown.stdout
+
+
+def run_line(number: int, **values: object) -> dict[str, object]:
+    """A line of the run summaries, as ``summary_of`` makes it."""
+    return {
+        "run_id": f"{number:08}-0000",
+        "by": "command line",
+        "months": ["2024-05"],
+        "ended": f"2024-06-01T10:{number:02}:00.000+00:00",
+        "seconds": 123.4,
+        "outcome": "SUCCESS",
+        "error": None,
+        "made": [{}] * 14,
+        "arrived": 12345,
+        "kept": 12000,
+        "quarantined": 345,
+        "failed_checks": [],
+        "peak_memory_mb": 1234.0,
+        **values,
+    }
+
+
+def test_runs_are_whole_in_eighty_columns_and_as_many_as_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(data_dir=tmp_path)
+    settings.run_summaries.mkdir(parents=True)
+    settings.dagster_home.mkdir()
+    lines = [run_line(number) for number in range(1, 25)]
+    lines[-1] |= {
+        "outcome": "CANCELED",
+        "by": "automation",
+        "failed_checks": ["month_volume", "repeated_texts"],
+    }
+    (settings.run_summaries / "2024-06.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines))
+    monkeypatch.setattr("fashion_assets.defs.runner.existing_instance", lambda settings: None)
+    monkeypatch.setattr("fashion_assets.defs.run_summaries.record_summaries", lambda *_: 0)
+    asked = ["status", "--runs", "--data-dir", str(tmp_path)]
+    for columns, limit, n_runs in (
+        ("80", (), 20),
+        ("80", ("--limit", "3"), 3),
+        ("30", ("--limit", "24"), 24),
+    ):
+        shown = CliRunner().invoke(app, [*asked, *limit], env={"COLUMNS": columns, "NO_COLOR": "1"})
+        assert shown.exit_code == 1, shown.output
+        assert "…" not in shown.stdout, "nothing is cut"
+        assert "canceled" in shown.stdout and "outcome" in shown.stdout
+        assert shown.stdout.count("success") == n_runs - 1
+        assert (
+            shown.stdout.count("12345") == shown.stdout.count("12000") == n_runs and "arrived" in shown.stdout
+        )
+    assert "00000024 not passed of 2024-05: month_volume, repeated_texts" in shown.stdout
+    narrow = CliRunner().invoke(app, asked, env={"COLUMNS": "80", "NO_COLOR": "1"}).stdout
+    assert all(len(line.rstrip()) <= 80 for line in narrow.splitlines())

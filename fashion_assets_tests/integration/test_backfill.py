@@ -1,4 +1,4 @@
-"""Twelve months made one by one, in random order, and all at once with a kill between, end bit-equal."""
+"""Months made one by one, in random order, and all at once with a kill between, end bit-equal: four, and a year."""
 
 from __future__ import annotations
 
@@ -21,17 +21,25 @@ from fashion_assets.storage.files import write_text_atomic
 from fashion_assets.storage.months import month_range
 from fashion_assets_tests.integration.conftest import Run, learn_words_quickly
 
-pytestmark = pytest.mark.long
-
-MONTHS = month_range("2024-01", "2024-12")
 SELECT = "+style_profiles,monthly_style_report"
 
 
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("2024-04", id="four_months", marks=pytest.mark.slow),
+        pytest.param("2024-12", id="a_year", marks=pytest.mark.long),
+    ],
+)
+def months(request: pytest.FixtureRequest) -> list[str]:
+    return month_range("2024-01", request.param)
+
+
 @pytest.fixture(scope="module")
-def arrived(tmp_path_factory: pytest.TempPathFactory, cli: Run) -> Path:
-    """A data root in which twelve small months wait to be landed."""
+def arrived(months: list[str], tmp_path_factory: pytest.TempPathFactory, cli: Run) -> Path:
+    """A data root in which small months wait to be landed."""
     root = tmp_path_factory.mktemp("arrived")
-    size = ("--months", "12", "--posts-per-month", "16", "--products", "0", "--seed", "3")
+    size = ("--months", str(len(months)), "--posts-per-month", "16", "--products", "0", "--seed", "3")
     made = cli("sample", root, *size)
     assert made.returncode == 0, made.stderr
     write_text_atomic(root / "author_salt", "0" * 64)
@@ -65,32 +73,38 @@ def digests(root: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def sequential(arrived: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def sequential(arrived: Path, months: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     with pytest.MonkeyPatch.context() as patch:
         settings = copy_of(arrived, tmp_path_factory.mktemp("sequential") / "data")
-        found = one_by_one(settings, MONTHS, patch)
+        found = one_by_one(settings, months, patch)
     for asset in ("style_profiles", "style_clusters", "multimodal_embeddings"):
-        assert len([name for name in found if name.startswith(f"lake/{asset}/")]) == 12, asset
-    assert len([name for name in found if name.startswith("models/style_model/")]) == 12
+        assert len([name for name in found if name.startswith(f"lake/{asset}/")]) == len(months), asset
+    assert len([name for name in found if name.startswith("models/style_model/")]) == len(months)
     return found
 
 
 @pytest.mark.timeout(1800)
 def test_in_random_order(
-    arrived: Path, sequential: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    arrived: Path,
+    months: list[str],
+    sequential: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    shuffled = MONTHS.copy()
+    shuffled = months.copy()
     random.Random(2).shuffle(shuffled)
+    assert shuffled != months
     settings = copy_of(arrived, tmp_path / "data")
     assert one_by_one(settings, shuffled, monkeypatch) == sequential
 
 
 @pytest.mark.timeout(1800)
 def test_all_at_once_killed_and_gone_on_with(
-    arrived: Path, sequential: dict[str, str], tmp_path: Path, cli: Run
+    arrived: Path, months: list[str], sequential: dict[str, str], tmp_path: Path, cli: Run
 ) -> None:
     settings = copy_of(arrived, tmp_path / "data")
-    arguments = ("run", "--data-dir", str(settings.root), "--months", "2024-01:2024-12", "--select", SELECT)
+    span = f"{months[0]}:{months[-1]}"
+    arguments = ("run", "--data-dir", str(settings.root), "--months", span, "--select", SELECT)
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("FASHION_", "DAGSTER_"))
     }
@@ -100,7 +114,10 @@ def test_all_at_once_killed_and_gone_on_with(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    reached, tick = settings.root / "lake" / "style_clusters" / "2024-07.parquet", threading.Event()
+    reached, tick = (
+        settings.root / "lake" / "style_clusters" / f"{months[len(months) // 2]}.parquet",
+        threading.Event(),
+    )
     while running.poll() is None and not reached.exists():
         tick.wait(0.05)
     running.send_signal(signal.SIGKILL)

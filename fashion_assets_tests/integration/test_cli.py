@@ -49,7 +49,7 @@ def test_every_command_has_help_for_people(cli: Run, arguments: list[str]) -> No
     ("arguments", "said"),
     [
         (["run"], "put crawl files there, or try: fashion-assets sample"),
-        (["run", "--months", "2024-13"], "nothing could be landed"),
+        (["run", "--months", "2024-13"], "'2024-13' is not a month"),
         (["sql", "select 1"], "there is no warehouse"),
         (["keywords", "extract", "missing.csv", "--out", "out.jsonl"], "there is no file missing.csv"),
     ],

@@ -216,6 +216,37 @@ def test_atlas_shows_the_hovered_post_s_own_picture(browser: Any, tmp_path: Path
     assert browser.get_log("browser") == []
 
 
+def test_atlas_names_stand_over_their_own_styles_in_any_month(browser: Any, tmp_path: Path) -> None:
+    # In both months style 0 lies left and style 1 right below; one post of style 1 strays above style 0.
+    places = [(0.1, 0.5)] * 12 + [(0.9, 0.0)] * 9 + [(0.1, 1.0)]
+    points = atlas_frame(2 * len(places), 2).assign(
+        style_id=2 * ([0] * 12 + [1] * 10),
+        style_name=2 * (["left"] * 12 + ["right"] * 10),
+        month=["2024-01"] * len(places) + ["2024-02"] * len(places),
+        x=[x for x, _ in 2 * places],
+        y=[y for _, y in 2 * places],
+    )
+    open_page(browser, tmp_path / "atlas.html", render_style_atlas(points))
+    browser.execute_script("""
+        window.said = {};
+        const draw = CanvasRenderingContext2D.prototype.fillText;
+        CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+          window.said[text] = [x / this.canvas.clientWidth, y / this.canvas.clientHeight];
+          draw.apply(this, arguments);
+        };
+    """)
+    for month in ("2024-01", "2024-02"):
+        browser.execute_script(
+            "window.said = {}; const to = document.getElementById('to'), from = document.getElementById('from');"
+            "from.value = to.value = arguments[0]; to.dispatchEvent(new Event('change'));",
+            month,
+        )
+        browser.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+        said = browser.execute_script("return window.said")
+        assert said["left"][0] < 0.4 < 0.6 < said["right"][0], month
+        assert said["right"][1] > said["left"][1] + 0.2, month
+
+
 def test_pointing_at_a_style_greys_the_others(browser: Any, tmp_path: Path) -> None:
     from selenium.webdriver.common.action_chains import ActionChains
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fashion_assets.posts import archives, csv_records
+from fashion_assets.posts import allowance, csv_records
 from fashion_assets.posts.crawl_files import CrawlRead, read_crawl_file
 from fashion_assets.posts.csv_records import read_records
 from fashion_assets.posts.schemas import CRAWL_COLUMNS
@@ -281,7 +281,7 @@ def test_gzip_whole_and_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert len(read(tmp_path, data, "a.csv.gz").frame) == 3
     assert "not a whole gzip file" in (read(tmp_path, data[:-12], "b.csv.gz").refused or "")
     assert "not a whole gzip file" in (read(tmp_path, b"plain", "c.csv.gz").refused or "")
-    monkeypatch.setattr(archives.read_gzip, "__defaults__", (100,))
+    monkeypatch.setattr(allowance, "MAX_UNPACKED_BYTES", 100)
     assert "more than 100 bytes" in (read(tmp_path, data, "a.csv.gz").refused or "")
 
 
@@ -335,5 +335,76 @@ def test_encrypted_and_too_large_members_are_refused(tmp_path: Path, monkeypatch
     central = data.index(b"PK\x01\x02")
     data[central + 8] |= 1
     assert "encrypted" in (read(tmp_path, bytes(data), "b.zip").refused or "")
-    monkeypatch.setattr(archives.zip_members, "__defaults__", (10,))
-    assert "more than the 10" in (read_crawl_file(path).refused or "")
+    monkeypatch.setattr(allowance, "MAX_UNPACKED_BYTES", 10)
+    assert "unpack to more than 10 bytes" in (read_crawl_file(path).refused or "")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.zip"])
+def test_a_file_is_refused_whole_when_it_unpacks_to_more_than_fits_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    text = csv_text(THREE).encode()
+    monkeypatch.setattr(allowance, "MAX_UNPACKED_BYTES", 2 * len(text) - 1)
+    path = tmp_path / name
+    twice = text + text
+    if name.endswith(".zip"):
+        make_zip(path, {"a.csv": text, "b.csv": text})  # each would fit
+    else:
+        path.write_bytes(gzip.compress(twice) if name.endswith(".gz") else twice)
+    result = read_crawl_file(path)
+    held = "are" if name == "a.csv" else "unpack to"
+    assert result.refused == (
+        f"{name} was refused: its {path.stat().st_size:,} bytes {held} more than {2 * len(text) - 1:,} bytes, the "
+        "most that is read of one crawl file; split it into several files."
+    )
+    assert result.frame.empty
+    monkeypatch.setattr(allowance, "MAX_UNPACKED_BYTES", 2 * len(text))
+    whole = read_crawl_file(path)
+    assert whole.refused is None and whole.n_bytes == 2 * len(text)
+
+
+def test_a_bomb_of_a_few_kilobytes_is_refused_before_it_is_kept_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tracemalloc
+
+    monkeypatch.setattr(allowance, "MAX_UNPACKED_BYTES", 4_000_000)
+    header = csv_text([]).encode()
+    bomb = gzip.compress(header + b"a,b,c\n" * 5_000_000)
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(bomb)
+    tracemalloc.start()
+    refused = read_crawl_file(path).refused or ""
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert "unpack to more than 4,000,000 bytes" in refused and "split it" in refused
+    assert peak < 12_000_000, "less than the 30 MB that are packed in it"
+
+
+def test_lines_of_no_length_are_counted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each becomes a row of about 1 KB: 256 MB of them would be some 100 GB."""
+    monkeypatch.setattr(allowance, "MAX_LINES", 100)
+    for name, end in (("a.jsonl", b"\n"), ("b.jsonl", b"\r"), ("c.jsonl", b"\r\n")):
+        refused = read(tmp_path, (b"{}" + end) * 101, name).refused or ""
+        assert f"{name} was refused" in refused and "more than 100 lines" in refused
+    members = {f"{number}.jsonl": b"{}\n" * 60 for number in range(2)}
+    assert "more than 100 lines" in (read_crawl_file(make_zip(tmp_path / "a.zip", members)).refused or "")
+    assert "more than 100 lines" not in (read(tmp_path, b"{}\n" * 100, "d.jsonl").refused or "")
+
+
+def test_the_reader_says_beforehand_that_a_file_may_take_much_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(allowance, "LARGE_BYTES", 1_000_000)
+    text = csv_text(THREE * 2_000).encode()
+    assert len(text) < allowance.LARGE_BYTES < 4 * len(text)
+    told: list[str] = []
+    small = {"plain.csv": text, "packed.csv.gz": gzip.compress(text)}
+    large = {"long.csv": text * 4, "long.csv.gz": gzip.compress(text * 4)}
+    for name, data in {**small, **large}.items():
+        (tmp_path / name).write_bytes(data)
+    make_zip(tmp_path / "long.zip", {f"{number}.csv": text for number in range(4)})
+    pd.DataFrame(THREE).to_parquet(tmp_path / "short.parquet")
+    for path in sorted(tmp_path.iterdir()):
+        read_crawl_file(path, None, None, lambda name=path.name: told.append(name))  # type: ignore[misc]
+    assert told == ["long.csv", "long.csv.gz", "long.zip", "short.parquet"]

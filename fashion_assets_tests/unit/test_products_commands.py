@@ -227,3 +227,26 @@ def test_in_a_process_of_its_own_a_mistake_is_one_line_and_code_one(model: Path,
     sentence = done.stderr.strip().splitlines()[-1]
     assert sentence.startswith("fashion-assets: ") and "is not a folder or a zip" in sentence
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["predict", "explore", "project"])
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Neither shop nor model are there, so that what looks at them first would say so."""
+    (tmp_path / "file").touch()
+    (tmp_path / "names.txt").write_text("dress\n", "utf-8")
+    asked = [
+        command,
+        tmp_path / "no-shop",
+        *(["--categories", tmp_path / "names.txt"] if command == "project" else []),
+    ]
+    below_a_file = fault(*asked, "--out", tmp_path / "file" / "made" / "out.csv")
+    assert f"{tmp_path / 'file'} is a file; give --out another path" in below_a_file
+    assert "is a folder; give --out the path of a file" in fault(*asked, "--out", tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
+    assert f"you may not write in {tmp_path}; give --out" in fault(*asked, "--out", tmp_path / "out.csv")
+    monkeypatch.undo()
+    if command != "explore":
+        (tmp_path / "out.refused.csv").mkdir()
+        assert "out.refused.csv is a folder" in fault(*asked, "--out", tmp_path / "out.csv")

@@ -71,6 +71,29 @@ def test_families_are_drawn_whole_so_the_interval_is_wider() -> None:
     assert whole.high - whole.low == pytest.approx(2 * 1.96 * 0.5 * np.sqrt(0.1875 / 40), rel=0.15)
 
 
+def test_all_right_is_not_certain() -> None:
+    # 49 of 49: Wilson's lower end is n / (n + 1.96^2)
+    least = 49 / (49 + 1.959964**2)
+    found = evaluate_attribute(["a"] * 49, ["a"] * 49).accuracy
+    assert (found.value, found.high) == (1.0, 1.0) and found.low == pytest.approx(least)
+    never = evaluate_attribute(["a"] * 49, ["b"] * 49).accuracy
+    assert (never.value, never.low) == (0.0, 0.0) and never.high == pytest.approx(1 - least)
+    share, _ = all_attributes_right({"x": ["a"] * 49}, {"x": ["a"] * 49})
+    assert share.low == pytest.approx(least) and share.high == 1.0
+
+
+def test_families_that_are_all_right_tell_no_more_than_their_number() -> None:
+    families = np.repeat(np.arange(7), 7)
+    least = 7 / (7 + 1.959964**2)
+    found = evaluate_attribute(["a"] * 49, ["a"] * 49, families=families).accuracy
+    share, _ = all_attributes_right({"x": ["a"] * 49}, {"x": ["a"] * 49}, families=families)
+    assert found == share and found.low == pytest.approx(least) and found.high == 1.0
+    # one fault among 40 families of 25: 1,000 products, but the interval is not narrower than that of 40
+    families, guess = np.repeat(np.arange(40), 25), ["b"] + ["a"] * 999
+    found = evaluate_attribute(["a"] * 1000, guess, families=families).accuracy
+    assert found.low < 0.92 and found.high == 1.0
+
+
 @settings(deadline=None)
 @given(LABELS)
 def test_all_right_is_the_share_of_rows_without_a_fault(pairs: list[tuple[str, str]]) -> None:

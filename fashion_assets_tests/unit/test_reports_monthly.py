@@ -10,8 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fashion_assets.reports.monthly import CONTENT_SECURITY_POLICY, MAX_PAGE_BYTES, render_monthly_report
-from fashion_assets.reports.monthly_view import facets, style_rows
+from fashion_assets.reports.monthly import (
+    CONTENT_SECURITY_POLICY,
+    MAX_PAGE_BYTES,
+    ReportCounts,
+    render_monthly_report,
+)
+from fashion_assets.reports.monthly_view import facets, left_out_sentences, style_rows
 from fashion_assets.reports.pictures import Thumb
 from fashion_assets.reports.quarantine import quarantine_summary
 from fashion_assets_tests.unit.test_reports_demo import HOSTILE, NAMES, PageCheck, profiles_frame, report_data
@@ -61,6 +66,45 @@ def test_counts_that_do_not_add_up_are_said_aloud(tmp_path: Path) -> None:
     data = report_data(tmp_path)
     wrong = dataclasses.replace(data, counts=dataclasses.replace(data.counts, kept=900))
     assert "do not add up" in render_monthly_report(wrong)
+
+
+def page_text(page: str) -> str:
+    return " ".join("".join(PageCheck(page).text).split())
+
+
+def test_the_page_says_rows_and_posts_so_that_both_counts_of_arrival_are_there(tmp_path: Path) -> None:
+    data = report_data(tmp_path)
+    page = render_monthly_report(
+        dataclasses.replace(data, counts=dataclasses.replace(data.counts, older_crawls=11))
+    )
+    # 938 posts = 912 kept + 26 quarantined; run summaries count the rows
+    for title, n in (("rows arrived", 949), ("older crawls", 11), ("posts", 938), ("kept", 912)):
+        assert f"<dt>{title}</dt><dd>{n}</dd>" in page
+    assert "Rows arrived = older crawls + posts, and posts = kept + quarantined" in page_text(page)
+
+
+def test_what_was_left_out_is_said_in_the_right_number_and_files_are_named(tmp_path: Path) -> None:
+    data = report_data(tmp_path)
+    one = ReportCounts(2, 2, 0, 3, 1, 1, 1, refused_names=["p1/2.jpg"])
+    text = page_text(render_monthly_report(dataclasses.replace(data, counts=one)))
+    assert "1 picture file could not be read: p1/2.jpg. Why is in the table post_images" in text
+    assert "1 picture shows less than 5% garment and takes no part in styles." in text
+    assert "1 picture repeats another one;" in text
+    several = dataclasses.replace(data.counts, refused_names=[f"p{i}/<b>.jpg" for i in range(5)])
+    page = render_monthly_report(dataclasses.replace(data, counts=several))
+    assert "14 picture files could not be read: p0/<b>.jpg, p1/<b>.jpg" in page_text(page)
+    assert "p4/<b>.jpg and 9 more." in page_text(page) and "<b>.jpg" not in page
+    assert left_out_sentences(ReportCounts(2, 2, 0), 1) == [
+        "0 picture files could not be read.",
+        "0 pictures show less than 5% garment and take no part in styles.",
+        "0 pictures repeat another one; each group counts through one representative.",
+        "1 kept post has no style (neither text nor picture that could be encoded).",
+    ]
+
+
+def test_the_lineage_says_that_its_evidence_counts_the_window(tmp_path: Path) -> None:
+    text = page_text(render_monthly_report(report_data(tmp_path)))
+    assert "the evidence counts posts of the window and not of the one month" in text
 
 
 @pytest.mark.parametrize("n_styles", [0, 1, 2, 200])

@@ -68,7 +68,7 @@ def tables(
         representative_images=[["p1/1.png"]], representative_posts=[["p1"]]
     )
     return root / "crops", {
-        "raw_posts": posts,
+        "raw_posts": posts.assign(superseded=2),
         "cleaned_posts": posts,
         "quarantined_posts": pd.DataFrame(),
         "post_images": images,
@@ -122,3 +122,14 @@ def test_faces_of_person_crops_are_published_only_where_that_is_asked_for(
     for picture in published(report(tables, blank_faces=False)):
         assert has_colour(picture, CLOTH)
         assert has_colour(picture, FACE) == person
+
+
+def test_rows_that_newer_crawls_replaced_and_unreadable_files_are_told(
+    tables: tuple[Path, dict[str, pd.DataFrame]],
+) -> None:
+    crops, frames = tables
+    images = frames["post_images"]
+    cut = images.assign(image_id="p1/0.png", status="refused", is_representative=False)
+    told = report((crops, frames | {"post_images": pd.concat([images, cut])})).counts
+    assert (told.rows_arrived, told.older_crawls, told.arrived) == (3, 2, 1)
+    assert (told.pictures, told.refused_pictures, told.refused_names) == (1, 1, ["p1/0.png"])

@@ -94,6 +94,10 @@ def test_a_failed_publication_leaves_the_old_file(warehouse: Path) -> None:
         "begin",
         "detach warehouse",
         "select getenv('HOME')",
+        "create temp table t as pivot posts on post_id using sum(likes)",
+        "with x as (pivot posts on post_id using sum(likes)) insert into posts from x",
+        "explain analyze create temp table t as select 1",
+        "explain analyze copy posts to 'stolen.csv'",
         "select 1; select 2",
         "selekt",
         "",
@@ -113,10 +117,52 @@ def test_nothing_but_one_reading_statement(warehouse: Path, statement: str) -> N
         "summarize posts",
         "explain select 1",
         "pivot posts on post_id using sum(likes)",
+        "explain analyze select 1",
+        "select 'copy 裙 copy' copy_a, 1 \"copy\" -- copy",
+        "explain (analyze, format json) from posts",
+        "EXPLAIN (from posts)",
+        "-- what it costs\r\n  explain analyze pivot posts on post_id using sum(likes)",
+        "-- by post\nfrom (pivot posts on post_id using sum(likes))",
+        "with x as (pivot posts on post_id using sum(likes)) select * from x /* by post */",
     ],
 )
 def test_statements_that_read_are_answered(warehouse: Path, statement: str) -> None:
     assert len(query(warehouse, statement)) > 0
+
+
+@pytest.mark.parametrize("place", ["{path}", "{path}.wal", "{path}.tmp/x.csv"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "copy posts to '{place}' (use_tmp_file false)",
+        "copy (pivot posts on post_id using sum(likes)) to '{place}' (use_tmp_file false)",
+        "explain analyze copy posts to '{place}' (use_tmp_file false)",
+        "explain (analyze) copy posts to '{place}' (use_tmp_file false)",
+        "explain (analyze /*) select 1 --*/) copy posts to '{place}' (use_tmp_file false)",
+        "/* /* */ explain select 1 -- */ explain analyze copy posts to '{place}' (use_tmp_file false)",
+        "-- \rexplain select 1 --\nexplain analyze copy posts to '{place}' (use_tmp_file false)",
+        "-- \rselect 1 --\ncopy (pivot posts on post_id using sum(likes)) to '{place}' (use_tmp_file false)",
+        "explain analyze copy (pivot posts on post_id using sum(likes)) to '{place}' (use_tmp_file false)",
+        "with x as (copy posts to '{place}' (format csv, use_tmp_file false)) select '裙'",
+        "with 裙裙裙 as (select '裙'), x as (/* */CoPy/**/ posts to '{place}' (format csv, use_tmp_file false)) from x",
+        "explain analyze copy posts to (current_setting('temp_directory') || '/x.csv')",
+    ],
+)
+def test_the_files_that_duckdb_itself_may_open_are_not_written(
+    warehouse: Path, statement: str, place: str
+) -> None:
+    """A locked, read-only connection copies there all the same, where the statement comes in a disguise."""
+    before = warehouse.read_bytes()
+    with pytest.raises(UserError, match=r"only read|more than read|syntax error"):
+        query(warehouse, statement.format(place=place.format(path=warehouse)))
+    assert warehouse.read_bytes() == before
+    assert {path.name for path in warehouse.parent.iterdir()} == {warehouse.name, f".{warehouse.name}.lock"}
+
+
+def test_repeated_column_names_are_numbered(warehouse: Path) -> None:
+    assert query(warehouse, "select 1 a, 2 a, 3 a_2, [4] a, 5 A").to_dict("records") == [
+        {"a": 1, "a_3": 2, "a_2": 3, "a_4": [4], "A": 5}
+    ]
 
 
 def test_a_missing_warehouse_says_how_to_make_one(tmp_path: Path) -> None:
@@ -134,6 +180,18 @@ def test_a_missing_warehouse_says_how_to_make_one(tmp_path: Path) -> None:
             "select count(*) from range(10_000_000) a, range(10_000_000) b",
             "more than 0.3 seconds",
         ),
+        (
+            "QUERY_SECONDS",
+            0.3,
+            "explain analyze select count(*) from range(300_000) a, range(20_000) b where (a.range * b.range) % 7 = 3",
+            "more than 0.3 seconds",
+        ),
+        (
+            "QUERY_SECONDS",
+            0.3,
+            "pivot (select range % 5 k, (range * range) % 3 v from range(400_000_000)) on k using sum(v)",
+            "more than 0.3 seconds",
+        ),
         ("QUERY_MEMORY", "40MB", "select list(r) from range(100_000_000) t(r)", "(?i)memory"),
     ],
 )
@@ -144,3 +202,28 @@ def test_a_question_without_end_is_given_up(
     monkeypatch.setattr(f"fashion_assets.storage.warehouse.{limit}", value)
     with pytest.raises(UserError, match=says):
         query(tmp_path / "w.duckdb", statement)
+
+
+#: More than the tests' 60 MB, and more than one.
+SORT = """
+    select s from (select md5(range::varchar) s, range r from range(1_500_000) order by s limit 1_490_000)
+    limit 1 offset 1_489_990
+"""
+
+
+def test_a_sort_larger_than_memory_is_put_aside_outside_of_the_data_root(
+    warehouse: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.setattr("tempfile.tempdir", str(elsewhere))
+    monkeypatch.setattr("fashion_assets.storage.warehouse.QUERY_MEMORY", "60MB")
+    assert len(query(warehouse, SORT)) == 1
+    placed = query(warehouse, "select current_setting('temp_directory') place")["place"][0]
+    assert Path(placed).parent == elsewhere
+
+    monkeypatch.setattr("fashion_assets.storage.warehouse.QUERY_DISK", "1MB")
+    with pytest.raises(UserError, match="60MB of memory and 1MB of disk; ask for less at a time") as refused:
+        query(warehouse, SORT)
+    assert "max_temp_directory_size" in str(refused.value.__cause__)  # it is the disk that did not suffice
+    assert {path.name for path in warehouse.parent.iterdir()} == {warehouse.name, f".{warehouse.name}.lock"}
+    assert not list(elsewhere.iterdir())

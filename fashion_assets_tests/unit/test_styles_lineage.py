@@ -68,6 +68,11 @@ def test_a_scan_tells_events_by_the_posts_in_common() -> None:
         16: "split",
     }
     assert events[11].other_style_ids == (9,) and events[16].other_style_ids == (7,)
-    assert events[16].evidence == "full scan: 8 of its 8 posts were in style 7"
+    assert events[16].evidence == "full scan: 8 of its 8 posts of the window were in style 7"
+    # the figures count the months that the model is fitted on: next to one month's posts each must say so
+    assert all("posts of the window" in one.evidence for one in events.values())
     first = first_events(labels, np.array([3, 1, 4, 0, 2], np.int32))
     assert [one.style_id for one in first] == [0, 1, 2, 3, 4] and {one.event for one in first} == {"born"}
+    assert {one.evidence for one in first} == {
+        f"found by the first scan among {len(labels)} posts of the window"
+    }

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fashion_assets.styles.proportions import wilson_interval
+from fashion_assets.storage.intervals import wilson_interval
 
 
 def test_wilson_interval_of_known_counts() -> None:

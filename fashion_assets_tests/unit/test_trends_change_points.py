@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fashion_assets.styles.proportions import wilson_interval
+from fashion_assets.storage.intervals import wilson_interval
 from fashion_assets.trends.change_points import (
     MIN_STRETCH,
     PENALTY,

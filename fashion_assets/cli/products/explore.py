@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fashion_assets.cli.options import require_file
-from fashion_assets.cli.products.options import Encoding, Labels, Source, names_of, say
+from fashion_assets.cli.products.options import Encoding, Labels, Source, names_of, require_out, say
 from fashion_assets.cli.progress import steps
 
 
@@ -24,7 +23,7 @@ def explore(
 
     from fashion_assets.reports.product_eda import explore_products
 
-    require_file(out, "--out")
+    require_out(out)
     with steps() as step:
         taken = explore_products(
             source,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -50,13 +51,28 @@ def names_of(text: str | None, option: str) -> tuple[str, ...] | None:
         return None
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if not names:
-        raise UserError(f"{option} names nothing; give names with commas, such as gender,articleType")
+        raise UserError(f"{option} names nothing; give names with commas, such as sex,season")
     return names
 
 
 def refused_path(out: Path) -> Path:
     """``preds.refused.csv`` beside ``preds.csv``."""
     return out.with_name(f"{out.stem}.refused.csv")
+
+
+def require_out(path: Path, option: str = "--out") -> None:
+    """UserError for a file that cannot be written there, before hours of work are done for it."""
+    from fashion_assets.cli.options import require_file
+
+    require_file(path, option)
+    # The file is written beside its place and moved there, so that its folder decides, or the one it is to be made in.
+    folder = next(one for one in path.absolute().parents if os.access(one, os.F_OK))
+    if not folder.is_dir():
+        raise UserError(f"{path} cannot be written: {folder} is a file; give {option} another path")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UserError(
+            f"{path} cannot be written: you may not write in {folder}; give {option} another path"
+        )
 
 
 def people_csv(table: pd.DataFrame) -> str:

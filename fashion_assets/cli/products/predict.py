@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fashion_assets.cli.options import DataDir, require_file, settings_of, write_out
+from fashion_assets.cli.options import DataDir, settings_of, write_out
 from fashion_assets.cli.products.options import (
     Encoding,
     ModelDir,
@@ -15,6 +15,7 @@ from fashion_assets.cli.products.options import (
     model_folder,
     people_csv,
     refused_path,
+    require_out,
     say,
 )
 from fashion_assets.cli.progress import steps
@@ -41,7 +42,8 @@ def predict(
     from fashion_assets.products.model_folder import ModelFolder
     from fashion_assets.products.model_predicting import predict_model, take_in
 
-    require_file(out, "--out")
+    require_out(out)
+    require_out(refused_path(out))
     settings = settings_of(data_dir)
     model = ModelFolder.open(model_folder(model_dir, settings))
     with steps() as step:

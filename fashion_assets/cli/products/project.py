@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from fashion_assets.cli.options import DataDir, require_file, settings_of, write_out
+from fashion_assets.cli.options import DataDir, settings_of, write_out
 from fashion_assets.cli.products.options import (
     Encoding,
     ModelDir,
     model_folder,
     people_csv,
     refused_path,
+    require_out,
     say,
 )
 from fashion_assets.cli.progress import steps
@@ -58,7 +59,8 @@ def project(
     from fashion_assets.products.projection import ProjectionConfig
     from fashion_assets.products.projection_names import read_category_names
 
-    require_file(out, "--out")
+    require_out(out)
+    require_out(refused_path(out))
     settings = settings_of(data_dir)
     config = ProjectionConfig(image_weight, text_weight, top_k, smoothing)
     names = read_category_names(categories)

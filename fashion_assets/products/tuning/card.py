@@ -52,7 +52,7 @@ def tuning_card(
         "",
         "## Figures on the test part",
         "",
-        f"In brackets the {INTERVAL_LEVEL:.0%} bootstrap interval over families.",
+        f"In brackets the {INTERVAL_LEVEL:.0%} interval over families: bootstrap, of an accuracy near 0 or 1 Wilson's.",
         "",
         "| attribute | products | classes | accuracy | macro-F1 | weighted F1 |",
         "|---|---|---|---|---|---|",
