@@ -49,7 +49,7 @@ def date_rows(rows: pd.DataFrame, first_month: str, last_month: str, today: date
                     said = f"{quoted(shown)} means {day}" if shown else f"The id says {day}"
                     faults[place] = (
                         f"{said}, which is outside of what this lake holds ({first_month} to {last_month}, "
-                        f"not after {today}); widen the range or drop the row."
+                        f"not after {today}); set FASHION_FIRST_MONTH earlier, or drop the row."
                     )
                 day, source = None, None
         fetched.append(fetch)
