@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fashion_assets.storage.errors import UserError
-from fashion_assets.styles.proportions import two_share_z, wilson_interval
+from fashion_assets.storage.intervals import wilson_interval
+from fashion_assets.styles.proportions import two_share_z
 from fashion_assets.trends.keyword_counts import count_keywords
 from fashion_assets.trends.log_odds import characteristic_keywords, log_odds_ratio
 from fashion_assets.trends.series import keyword_series, style_series
