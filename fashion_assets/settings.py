@@ -13,7 +13,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from fashion_assets.encoders.profiles import DEFAULT_PROFILE, PROFILE_SETTINGS, PROFILES, profile_named
-from fashion_assets.products.model_encoders import OWN_WORDS, with_colours
+from fashion_assets.products.model_encoders import with_colours
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.places import Place, is_remote, place
 
@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     product_text_encoder: str = Field(
         "",
         description="Encoder of product texts; local:cbow: word vectors learned on the cards themselves; unset: "
-        "FASHION_TEXT_ENCODER, or where that is local:cbow the words of the cards",
+        "FASHION_TEXT_ENCODER, of which local:cbow means the words of the cards here",
     )
     product_components: int = Field(
         0,
@@ -195,8 +195,7 @@ class Settings(BaseSettings):
     @property
     def product_texts(self) -> str:
         """The encoder of product texts; ``local:cbow`` is learned on the cards, not on posts."""
-        of_posts = self.text_encoder.startswith("local:cbow")
-        return self.product_text_encoder or (OWN_WORDS if of_posts else self.text_encoder)
+        return self.product_text_encoder or self.text_encoder
 
     @property
     def product_pictures(self) -> tuple[str, ...]:

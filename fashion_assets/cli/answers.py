@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-#: What DuckDB stores for an infinite date (32 bits) or time (64 bits).
-_INFINITIES = {size * sign for size in (2**31 - 1, 2**63 - 1) for sign in (1, -1)}
+#: What DuckDB stores for an infinite date (32 bits) and moment (64 bits), and with a minus for the one before all time.
+_INFINITE_DATE, _INFINITE_MOMENT = 2**31 - 1, 2**63 - 1
 
 
 class TableFormat(StrEnum):
@@ -146,7 +146,8 @@ def _time(cell: pa.Scalar) -> str:
     import numpy as np
     import pyarrow as pa
 
-    if not pa.types.is_time(cell.type) and cell.value in _INFINITIES:
+    infinite = _INFINITE_DATE if pa.types.is_date32(cell.type) else _INFINITE_MOMENT
+    if not pa.types.is_time(cell.type) and abs(cell.value) == infinite:
         return "infinity" if cell.value > 0 else "-infinity"
     try:
         if pa.types.is_time64(cell.type) and cell.type.unit == "ns" and cell.value % 1000:

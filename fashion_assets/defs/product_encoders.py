@@ -38,7 +38,7 @@ def learn_product_words(settings: Settings, products: pd.DataFrame) -> str:
 def text_encoder(settings: Settings, encoders: Encoders) -> Encoder:
     """What reads the texts of products."""
     try:
-        return encoders.named(_place(settings, settings.product_texts))
+        return encoders.named(text_spec(settings))
     except UserError as fault:
         raise UserError(
             f"FASHION_PRODUCT_TEXT_ENCODER, or where it is unset FASHION_TEXT_ENCODER: {fault}"
@@ -83,5 +83,16 @@ def _words(settings: Settings, products: pd.DataFrame) -> str | None:
     return settings.product_word_vectors or None if has_fields(products) else None
 
 
+def text_spec(settings: Settings) -> str:
+    """The spec of what reads the texts of products."""
+    return _place(settings, settings.product_texts)
+
+
 def _place(settings: Settings, spec: str) -> str:
-    return f"{OWN_WORDS}:{product_words_path(settings)}" if spec == OWN_WORDS else spec
+    if spec != OWN_WORDS:
+        return spec
+    if not (path := product_words_path(settings)).is_file():
+        raise UserError(
+            f"{path} is gone, the words that read the product cards: materialise product_embeddings again"
+        )
+    return f"{OWN_WORDS}:{path}"

@@ -8,6 +8,7 @@ from pydantic import Field
 from fashion_assets.defs.compute import compute
 from fashion_assets.defs.faults import asset
 from fashion_assets.defs.metadata import escaped, picture, preview
+from fashion_assets.defs.product_encoders import learn_product_words, text_spec
 from fashion_assets.defs.resources import product_model_path
 from fashion_assets.settings import Settings
 
@@ -24,7 +25,8 @@ class FinetuningConfig(dg.Config):
     )
     text_encoder: str = Field(
         default="",
-        description="Text network, such as st:…, hf:…, open_clip:…; empty: FASHION_TEXT_ENCODER; none: pictures alone",
+        description="Text network, such as st:…, hf:…, open_clip:…; empty: FASHION_PRODUCT_TEXT_ENCODER; none: pictures "
+        "alone",
     )
     n_blocks: int = Field(default=2, ge=0, le=1000, description="Last blocks that learn; 0: the heads alone")
     adapters: int = Field(
@@ -39,7 +41,7 @@ class FinetuningConfig(dg.Config):
     batch_size: int = Field(default=32, ge=1, le=100_000, description="Products a batch")
 
 
-@asset(group_name="products", kinds={"pytorch"}, **compute(Settings(), "text_encoder", "image_encoder"))
+@asset(group_name="products", kinds={"pytorch"}, **compute(Settings(), "product_texts", "image_encoder"))
 def product_finetuning(
     config: FinetuningConfig,
     settings: dg.ResourceParam[Settings],
@@ -48,8 +50,8 @@ def product_finetuning(
 ) -> dg.MaterializeResult:
     """The last blocks of both encoders tuned jointly with heads; a killed run goes on behind its last whole epoch.
 
-    The tuned encoders lie in the experiment's folder; name them in FASHION_IMAGE_ENCODER and FASHION_TEXT_ENCODER to
-    use them.
+    The tuned encoders lie in the experiment's folder; name them in FASHION_PRODUCT_IMAGE_ENCODERS and
+    FASHION_PRODUCT_TEXT_ENCODER to use them.
     """
     from fashion_assets.products.cards import label_column
     from fashion_assets.products.model_folder import FINETUNING
@@ -59,6 +61,8 @@ def product_finetuning(
 
     # So that whatever is trained on these encoders is judged on products that they did not learn from.
     store_first_split(product_model_path(settings), product_split)
+    if not config.text_encoder:
+        learn_product_words(settings, products)
     parts = product_split.set_index("id").reindex(products["id"].astype(str))
     tuned = finetune_products(
         products,
@@ -67,7 +71,7 @@ def product_finetuning(
         families=np.asarray(parts["family"]),
         attributes=[name for name in settings.attributes if label_column(name) in products.columns],
         image_encoder=_spec(config.image_encoder, settings.image_encoder),
-        text_encoder=_spec(config.text_encoder, settings.text_encoder),
+        text_encoder=_spec(config.text_encoder, "" if config.text_encoder else text_spec(settings)),
         experiments=product_model_path(settings) / FINETUNING,
         config=TuningConfig(
             n_blocks=config.n_blocks,

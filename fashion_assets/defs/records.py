@@ -76,14 +76,16 @@ class FailedCheck:
     run_id: str | None = None
 
     def concerns(self, made: Record) -> bool:
-        """Whether it is about the partition as it was made last."""
-        return self.storage_id > made.storage_id or self.run_id == made.run_id
+        """Whether it is about the partition as it was made last. A run that was to make it anew and never came so far
+        (canceled, or failed above it) planned its checks too, and says nothing of what is there.
+        """
+        return self.storage_id > made.storage_id if self.run_id is None else self.run_id == made.run_id
 
 
 def failed_checks(
     instance: dg.DagsterInstance, keys: Collection[dg.AssetCheckKey]
 ) -> dict[tuple[str, str | None], list[FailedCheck]]:
-    """(asset, partition) -> those of ``keys`` that it has not passed, by name; one query for all."""
+    """(asset, partition) -> those of ``keys`` that it has not passed, by name."""
     found: dict[tuple[str, str | None], list[FailedCheck]] = {}
     if not keys:
         return found

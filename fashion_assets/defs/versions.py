@@ -66,7 +66,7 @@ _VERSIONS: dict[str, tuple[int, tuple[str, ...]]] = {
     ),
     "product_predictions": (4, ("product_attributes",)),
     "product_evaluation": (2, ("random_seed",)),
-    "product_finetuning": (1, ("image_encoder", "text_encoder", "random_seed")),
+    "product_finetuning": (2, ("image_encoder", "product_texts", "random_seed")),
     "product_report": (1, ("product_attributes",)),
     "category_projection": (2, ("random_seed",)),
     "projected_products": (1, ("random_seed",)),

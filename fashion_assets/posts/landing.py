@@ -42,7 +42,13 @@ from fashion_assets.posts.mapping import ColumnMapping, load_mappings, mapping_f
 from fashion_assets.posts.media_landing import land_media
 from fashion_assets.posts.month_digests import forget_digests, known_digests, remember_digests
 from fashion_assets.posts.placement import date_rows, index_of, merge_indexes, month_of, place_rows
-from fashion_assets.posts.reading import LakeFault, Readings, deadly_sentence, unreadable_sentence
+from fashion_assets.posts.reading import (
+    LakeFault,
+    Readings,
+    deadly_sentence,
+    suspect_sentence,
+    unreadable_sentence,
+)
 from fashion_assets.posts.settling import bytes_to_read, grown_sentence, look_around
 from fashion_assets.posts.slices import Slice
 from fashion_assets.posts.times import is_empty, to_shanghai
@@ -123,22 +129,32 @@ def land_incoming(
         room, remaining = Slice(max_files, max_bytes), 0
         readings = Readings(lake, looks.key, arrived_files.crawls, own.confirm)
 
-        def turn(item: tuple[Place, Stamp]) -> tuple[bool, str]:
-            # Files that are refused again and again come last, each time in another order, and hold up nobody.
+        def turn(item: tuple[Place, Stamp]) -> tuple[bool, bool, str]:
+            # Files that are refused again and again come last, each time in another order, and hold up nobody; after
+            # them those that may end the process.
             in_vain = looks.digest(*item) is not None and not landed.holds(looks.digest(*item))
-            return in_vain, hashlib.sha256(f"{moment} {item[0]}".encode()).hexdigest() if in_vain else ""
+            suspect = readings.note_of(*item) is not None
+            return (
+                suspect,
+                in_vain,
+                hashlib.sha256(f"{moment} {item[0]}".encode()).hexdigest() if in_vain else "",
+            )
 
         for path, stamp in sorted(ready_crawls, key=turn):
             rule = _rule_of(path, incoming, mappings, arrived_files.mappings)
-            deadly = readings.deadly(path, stamp)
+            note = readings.note_of(path, stamp)
             digest, name = looks.digest(path, stamp), name_in(incoming, path)
-            digest = digest or deadly.digest if deadly is not None else digest
+            digest = digest or note.digest if note is not None else digest
             known = None if isinstance(rule, UserError) else landed.known(digest, rule, name)
             if known is not None:
                 files.append(known)
                 continue
-            if deadly is not None:
-                files.append(_refused(name, deadly.digest, deadly_sentence(name), landed))
+            if note is not None and note.is_deadly:
+                files.append(_refused(name, note.digest, deadly_sentence(name), landed))
+                continue
+            if note is not None and arrivals:
+                files.append(LandedFile(name, None, "waiting", reason=suspect_sentence(name)))
+                remaining += 1
                 continue
             expected = bytes_to_read(path, stamp)
             if not room.takes(expected):

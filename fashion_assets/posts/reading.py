@@ -6,8 +6,10 @@ reading (``crawl_files``), and what lands (``landing``).
 A process that the system kills for memory cannot say of which file. So a file is noted beside the ledger before more
 than ``LARGE_BYTES`` of it are kept in memory (smaller ones cannot kill, and a delivery of thousands would be slowed by
 their notes). The note is removed when the file was read or refused, or reading was interrupted in any way that Python
-sees. Who finds a note while it has the landing's lock finds that of a dead process, and leaves the file alone until its
-size or time of change (in a bucket its ETag) is another: else each landing would die of it again.
+sees. Who finds a note while it has the landing's lock finds that of a dead process. It may have died of anything (a
+machine that was restarted), or of what was in memory besides: so the file is tried once more, last and alone. After a
+second death it is left alone until its size or time of change (in a bucket its ETag) is another: else each landing
+would die of it again. What is done with rows after they were read is not noted.
 """
 
 from __future__ import annotations
@@ -40,10 +42,16 @@ class LakeFault(Exception):
 
 
 class Note(NamedTuple):
-    """A file that was being read: when it had this stamp, and the SHA-256 of its bytes."""
+    """A file that was being read: when it had this stamp, the SHA-256 of its bytes, and for the how many-th time."""
 
     stamp: str
     digest: str
+    tries: int = 1
+
+    @property
+    def is_deadly(self) -> bool:
+        """Whether it is not tried again."""
+        return self.tries > 1
 
 
 class Readings:
@@ -63,11 +71,11 @@ class Readings:
         self._noted = _read_notes(self._path)
         current = {key(path): _stamped(stamp) for path, stamp in arrived.items()} if self._noted else {}
         #: Notes of files that are gone or were delivered again are forgotten.
-        self._deadly = {name: note for name, note in self._noted.items() if current.get(name) == note.stamp}
+        self._kept = {name: note for name, note in self._noted.items() if current.get(name) == note.stamp}
 
-    def deadly(self, path: Place, stamp: Stamp) -> Note | None:
+    def note_of(self, path: Place, stamp: Stamp) -> Note | None:
         """The note of a file, if a process ended while it read just this."""
-        note = self._deadly.get(self._key(path)) if self._deadly else None
+        note = self._kept.get(self._key(path)) if self._kept else None
         return note if note is not None and note.stamp == _stamped(stamp) else None
 
     def read(self, path: Place, stamp: Stamp, digest: str, name: str, read_file: ReadFile) -> CrawlRead:
@@ -76,7 +84,9 @@ class Readings:
         Passed on are OSError, of which the landing knows what it means, and as ``LakeFault`` what went wrong of the
         note: a file that may kill is not read without one.
         """
-        mine = self._deadly | {self._key(path): Note(_stamped(stamp), digest)}
+        before = self.note_of(path, stamp)
+        tries = before.tries + 1 if before is not None else 1
+        mine = self._kept | {self._key(path): Note(_stamped(stamp), digest, tries)}
         try:
             return read_file(lambda: self._note(mine))
         except (LakeFault, OSError):
@@ -94,13 +104,15 @@ class Readings:
                 "the place); the other files land. Report it with the file, or save the file again in another format."
             )
         finally:
+            if before is not None:
+                self._kept = {key: note for key, note in self._kept.items() if key != self._key(path)}
             if self._noted is mine:
-                self._note(self._deadly)
+                self._note(self._kept)
 
     def close(self) -> None:
         """Forget the notes of files that are not as they were."""
-        if self._noted != self._deadly:
-            self._write(self._deadly)
+        if self._noted != self._kept:
+            self._write(self._kept)
 
     def _note(self, notes: dict[str, Note]) -> None:
         try:
@@ -121,9 +133,14 @@ class Readings:
 def deadly_sentence(name: str) -> str:
     """Why a file is not tried."""
     return (
-        f"{name} was being read when the process ended (killed, perhaps for memory); split it into smaller files, or "
-        "deliver it again to have it tried once more."
+        f"{name} was being read when the process ended (killed, perhaps for memory), and alone once more; split "
+        "it into smaller files, or deliver it again to have it tried again."
     )
+
+
+def suspect_sentence(name: str) -> str:
+    """Why a file waits that is tried once more."""
+    return f"{name} was being read when the process ended; the next landing with nothing else to read tries it alone."
 
 
 def unreadable_sentence(name: str, fault: OSError) -> str:
@@ -146,7 +163,8 @@ def _read_notes(path: Place) -> dict[str, Note]:
         return {}
     try:
         return {
-            str(key): Note(str(stamp), str(digest)) for key, (stamp, digest) in json.loads(content).items()
+            str(key): Note(str(stamp), str(digest), int(tries))
+            for key, (stamp, digest, tries) in json.loads(content).items()
         }
     except (ValueError, TypeError, AttributeError):
         logger.warning("%s is damaged; the files that it named are tried again", path)

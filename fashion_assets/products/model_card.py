@@ -37,7 +37,8 @@ def card_text(
             f"Made {made} by fashion-assets from {n_products:,} products.",
             "",
             "Judged on product families that were not trained on (`split.csv`, part `test`); intervals are of 95 %: "
-            "bootstrap over families, of an accuracy near 0 or 1 Wilson's over them. "
+            "bootstrap over families; of an accuracy Wilson's where no family has two products, or few are wrong or "
+            "right. "
             "Macro-F1 is the mean over all classes of the test part, and once more over those "
             f"with {FREQUENT_ITEMS} test products or more. Each row is of the head by itself.",
             "",

@@ -44,7 +44,7 @@ TEXTS, TEST_PREDICTIONS = "texts.parquet", "test_predictions.csv"
 HEADS, JOINT, REDUCTION, CACHE, RECORD = "heads", "joint", "reduction", "cache", "training.json"
 #: Where experiments of fine-tuning lie, and their split where it is not the model's.
 FINETUNING = "finetuning"
-#: Locked by the training that is at work in the folder.
+#: Locked by the `products train` that is at work in the folder.
 LOCK = ".training.lock"
 # Below the folder, but no part of the model.
 _NOT_MODEL = frozenset({MANIFEST, CACHE, FINETUNING, LOCK, "report.html", "export"})

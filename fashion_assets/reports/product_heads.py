@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from fashion_assets.products.evaluation import FREQUENT_ITEMS
+from fashion_assets.products.evaluation import ENOUGH_FAMILIES, FREQUENT_ITEMS
 from fashion_assets.products.head_record import HeadRecord
 from fashion_assets.products.model_folder import METRICS, head_folder
 from fashion_assets.products.reliability import expected_calibration_error
@@ -144,6 +144,7 @@ def render_heads(
         has_decoder=bool(together),
         unmatched=[f"{name} {PUBLISHED[name]:.3f}" for name in unmatched],
         frequent=FREQUENT_ITEMS,
+        enough_families=ENOUGH_FAMILIES,
         generated_at=generated_at.strftime("%Y-%m-%d %H:%M"),
     )
 

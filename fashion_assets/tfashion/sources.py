@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fashion_assets.posts.allowance import TooLarge
 from fashion_assets.posts.archives import read_gzip
 from fashion_assets.posts.csv_records import read_records, sniff_delimiter
 from fashion_assets.posts.decoding import decode_lines
@@ -144,7 +145,10 @@ def read_rows(path: Path) -> tuple[list[str], list[Record]]:
             "this is no word list; expected .csv, .tsv, .jsonl, .parquet or plain text, also as .gz. "
             "Convert or unpack it, or move it out of the folder"
         )
-    data = read_gzip(path) if path.name.lower().endswith(".gz") else path.read_bytes()
+    try:
+        data = read_gzip(path) if path.name.lower().endswith(".gz") else path.read_bytes()
+    except TooLarge as fault:
+        raise UserError(f"it unpacks to {fault}; split it into several files") from None
     if not data.strip(b"\x00\xff\xfe\xef\xbb\xbf \t\r\n"):
         return [], []
     if name.endswith(PARQUET_SUFFIXES):

@@ -109,3 +109,19 @@ def test_what_lands_between_two_runs_of_a_month_makes_no_count_wrong(settings: S
         counted = run("cleaned_posts", "quarantined_posts")["kept_and_quarantined_add_up"]
         assert counted.passed and "12 rows arrived = 3 older crawls + 9 kept + 0" in str(counted.description)
         assert newest_records(instance, "raw_posts", partitioned=True).keys() == {"2024-05-01"}
+
+
+def test_a_run_that_never_came_so_far_says_nothing_of_what_is_there(settings: Settings) -> None:
+    """A backfill that is canceled in the queue has planned the checks of months that passed theirs."""
+    run_pipeline(build_definitions(settings), settings, select=CLEANED)
+    defs = build_definitions(settings)
+    job = defs.resolve_implicit_global_asset_job_def()
+    with open_instance(settings) as instance:
+        keys = frozenset({dg.AssetKey("cleaned_posts"), dg.AssetKey("quarantined_posts")})
+        subset = job.get_subset(asset_selection=keys)
+        queued = instance.create_run_for_job(
+            subset, tags={"dagster/partition": "2024-05-01"}, asset_selection=keys
+        )
+        instance.report_run_canceled(queued)
+    assert standing_of(settings, "cleaned_posts")[0] is State.fresh
+    assert run_pipeline(build_definitions(settings), settings, select=CLEANED).nothing_to_do

@@ -80,11 +80,16 @@ def test_a_file_that_kills_who_reads_it_is_refused_by_name_and_the_others_land(t
     packed.unlink()
     killed(tmp_path)
     assert note_path(tmp_path).exists()
+    # It may have died of anything: the file is tried once more, when nothing else is in memory.
     result = land(tmp_path)
-    assert statuses(result) == {"a_deadly.csv.gz": "refused", "b.csv": "landed"}
+    assert statuses(result) == {"a_deadly.csv.gz": "waiting", "b.csv": "landed"}
+    assert "tries it alone" in result.files[0].reason and result.remaining == 1
+    killed(tmp_path)
+    result = land(tmp_path)
+    assert statuses(result) == {"a_deadly.csv.gz": "refused", "b.csv": "already landed"}
     assert result.files[0].reason == (
-        "a_deadly.csv.gz was being read when the process ended (killed, perhaps for memory); split it into smaller "
-        "files, or deliver it again to have it tried once more."
+        "a_deadly.csv.gz was being read when the process ended (killed, perhaps for memory), and alone once more; "
+        "split it into smaller files, or deliver it again to have it tried again."
     )
     check_ledger(tmp_path / "lake")
     # Not tried again, whoever asks: this would die of it.
@@ -101,17 +106,33 @@ def test_a_file_that_kills_who_reads_it_is_refused_by_name_and_the_others_land(t
     assert not note_path(tmp_path).exists()
 
 
-def test_each_of_several_deadly_files_costs_one_process(tmp_path: Path) -> None:
+def test_a_file_that_was_read_when_the_machine_went_down_lands_alone(tmp_path: Path) -> None:
+    put(tmp_path / "incoming", "innocent_deadly.csv", large("p"))  # only that process dies of the name
+    killed(tmp_path)
+    assert statuses(land(tmp_path)) == {"innocent_deadly.csv": "landed"}
+    assert not note_path(tmp_path).exists()
+    assert statuses(land(tmp_path)) == {"innocent_deadly.csv": "already landed"}
+    check_ledger(tmp_path / "lake")
+
+
+def test_several_deadly_files_cost_two_processes_each(tmp_path: Path) -> None:
     for number in range(2):
         put(tmp_path / "incoming", f"{number}_deadly.csv", large(f"p{number}"))
     put(tmp_path / "incoming", "z.csv", [record("q1")])
-    for _ in range(2):
-        killed(tmp_path)
+    killed(tmp_path)
+    killed(tmp_path)
     assert len(json.loads(note_path(tmp_path).read_bytes())) == 2
+    assert statuses(land(tmp_path)) == {
+        "0_deadly.csv": "waiting",
+        "1_deadly.csv": "waiting",
+        "z.csv": "landed",
+    }
+    killed(tmp_path)
+    killed(tmp_path)
     assert statuses(land(tmp_path)) == {
         "0_deadly.csv": "refused",
         "1_deadly.csv": "refused",
-        "z.csv": "landed",
+        "z.csv": "already landed",
     }
     (tmp_path / "incoming" / "0_deadly.csv").unlink()
     os.utime(tmp_path / "incoming" / "1_deadly.csv", (1, 1))  # the same file, delivered again
@@ -121,7 +142,7 @@ def test_each_of_several_deadly_files_costs_one_process(tmp_path: Path) -> None:
 
 
 def dead_note(root: Place, monkeypatch: pytest.MonkeyPatch) -> bytes:
-    """The note as it lies there while a large file is read."""
+    """The note as it lies there while a large file is read for the second time."""
     seen: list[bytes] = []
 
     def interrupted(*_: object) -> CrawlRead:
@@ -131,7 +152,8 @@ def dead_note(root: Place, monkeypatch: pytest.MonkeyPatch) -> bytes:
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(crawl_files, "_read_csv", interrupted)
         land(root)
-    return seen[-1]
+    notes = {key: [stamp, digest, tries + 1] for key, (stamp, digest, tries) in json.loads(seen[-1]).items()}
+    return json.dumps(notes).encode()
 
 
 def test_a_note_is_removed_when_reading_ends_in_any_way_that_python_sees(
