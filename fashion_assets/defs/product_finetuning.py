@@ -25,8 +25,8 @@ class FinetuningConfig(dg.Config):
     )
     text_encoder: str = Field(
         default="",
-        description="Text network, such as st:…, hf:…, open_clip:…; empty: FASHION_PRODUCT_TEXT_ENCODER; none: pictures "
-        "alone",
+        description="Text network, such as st:…, hf:…, open_clip:…; empty: FASHION_PRODUCT_TEXT_ENCODER; none: "
+        "pictures alone",
     )
     n_blocks: int = Field(default=2, ge=0, le=1000, description="Last blocks that learn; 0: the heads alone")
     adapters: int = Field(
