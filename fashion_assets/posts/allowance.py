@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 from fashion_assets.storage.errors import UserError
 
-#: Unpacked bytes of one crawl file, packed or plain. A month of 50,000 posts has about 25 MB; rows in memory take some
-#: 30 times the bytes of their text, so that a file of this size needs up to 8 GB.
+#: Unpacked bytes of one crawl file, packed or plain: several months of 50,000 posts. Rows in memory take many times the
+#: bytes of their text, so that a file of this size needs gigabytes.
 MAX_UNPACKED_BYTES = 256_000_000
-#: A line becomes a row of about 1 KB in memory even where it holds two characters, of which the bytes say nothing.
+#: A line becomes a row in memory even where it holds two characters, of which the bytes say nothing.
 MAX_LINES = 4_000_000
-#: What may take so much memory (some 240 MB) that it kills the process; of less text nobody need be told before. A note
-#: takes some 12 ms on a busy disk, landing this much about a second.
+#: What may take so much memory that it kills the process; of less text nobody need be told before, as a note is written
+#: durably and would be a large part of the time that a small file takes.
 LARGE_BYTES = 8_000_000
 
 
