@@ -6,7 +6,6 @@ them. Does not: any figure that is worked out from the counts (``series``, ``log
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import pyarrow.compute as pc
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.lake import Lake
 from fashion_assets.styles.engagement import ENGAGEMENTS, winsor_limit
+from fashion_assets.styles.same_text import EMPTY_TEXT as EMPTY_TEXT
 from fashion_assets.trends.time_axis import checked_months
 
 # A keyword in fewer posts over all months has no curve worth a row; its interval would span everything.
@@ -29,7 +29,6 @@ MIN_KEYWORD_POSTS = 20
 KEYWORD_COLUMNS = ["post_id", "keywords", "facets"]
 POST_COLUMNS = ["post_id", "content_hash", *ENGAGEMENTS]
 
-EMPTY_TEXT = hashlib.sha256(b"").hexdigest()
 _WORD_BITS = 32
 
 FloatArray = npt.NDArray[np.float64]

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from pandas.api.extensions import ExtensionArray
 
+from fashion_assets.storage.months import month_range
 from fashion_assets.trends.change_points import CHANGE_COLUMNS, change_table
 from fashion_assets.trends.forecasting import forecast_and_backtest
 from fashion_assets.trends.grids import series_grid
@@ -132,7 +133,8 @@ def _future_rows(series: pd.DataFrame, keys: list[str], horizon: int, thorough: 
         return pd.DataFrame(columns=["series_id", *keys, "month"])
     last_known = series.loc[known, "month"].max()
     values = series[["series_id", "month"]].assign(value=series["share"].where(known))
-    blind = series.loc[series["month"] > last_known, "month"].nunique()
+    # All months up to the last stored one, also those that are not stored: a forecast is of no month that is seen.
+    blind = len(month_range(last_known, series["month"].max())) - 1
     future, figures = forecast_and_backtest(
         values, horizon + blind, "M", bounds=(0.0, 1.0), thorough=thorough
     )

@@ -112,3 +112,14 @@ def test_forecast_months_follow_the_last_month_asked_for() -> None:
     )
     table = style_trends(profiles, MONTHS)
     assert table.query("kind == 'forecast'")["month"].tolist() == ["2024-07", "2024-08", "2024-09"]
+
+
+def test_no_month_that_is_stored_is_forecast_where_one_that_is_not_over_follows_a_gap() -> None:
+    months = [*MONTHS[:4], "2024-07"]
+    profiles = pd.DataFrame(
+        [(month, style, f"风格{style}", 50) for month in months for style in range(2)],
+        columns=["month", "style_id", "name", "n_posts"],
+    )
+    table = style_trends(profiles, months, incomplete=["2024-07"])
+    first = table[(table["style_id"] == 0) & (table["kind"] == "forecast")]
+    assert first["month"].tolist() == ["2024-08", "2024-09", "2024-10"]

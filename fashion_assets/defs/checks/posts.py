@@ -13,6 +13,12 @@ HIGH_QUARANTINE_RATE = 0.2
 #: and crawlers that write a post again under a new id bring such.
 HIGH_REPEATED_RATE = 0.5
 
+#: As many rows may be chance, whatever share of a small month they are: one of three is a third, and tells nothing.
+FEW_ROWS = 5
+
+#: Posts that a month should have, or has, before its volume is judged: of fewer, chance alone halves or doubles them.
+MIN_POSTS = 50
+
 
 def kept_and_quarantined_add_up(look: Look) -> Finding:
     """Rows landed = older crawls + kept + quarantined: nothing is lost and nothing doubled.
@@ -57,7 +63,7 @@ def quarantine_rate(look: Look) -> Finding:
         rows,
         [counts(month) for month in look.earlier("quarantined_posts") if month in stored],
     )
-    limit = min(HIGH_QUARANTINE_RATE, judged.limit) if judged.limit is not None else HIGH_QUARANTINE_RATE
+    limit = _limit(HIGH_QUARANTINE_RATE, judged.limit, rows)
     usual = f"; {judged.usual:.1%} are usual" if judged.usual is not None else ""
     return Finding(
         judged.rate <= limit,
@@ -74,12 +80,18 @@ def repeated_texts(look: Look) -> Finding:
     judged = rate_against_history(
         repeated, posts, [_repeats(look, month) for month in look.earlier("cleaned_posts")]
     )
-    limit = min(HIGH_REPEATED_RATE, judged.limit) if judged.limit is not None else HIGH_REPEATED_RATE
+    limit = _limit(HIGH_REPEATED_RATE, judged.limit, posts)
     return Finding(
         judged.rate <= limit,
         f"{repeated} of {posts} posts repeat the text of another ({judged.rate:.1%}; limit {limit:.1%})",
         {"rate": judged.rate, "limit": limit},
     )
+
+
+def _limit(fixed: float, by_history: float | None, total: int) -> float:
+    """The share up to which a month is as it should be: the lower of both limits, and never under `FEW_ROWS` rows."""
+    limit = fixed if by_history is None else min(fixed, by_history)
+    return max(limit, min(FEW_ROWS / max(total, 1), 1.0))
 
 
 def _repeats(look: Look, month: str) -> tuple[int, int]:
@@ -96,25 +108,35 @@ def _repeats(look: Look, month: str) -> tuple[int, int]:
 def month_volume(look: Look) -> Finding:
     """Posts a day lie between half and twice the usual, or within four robust standard deviations of the year before.
 
-    A month without any post, where earlier months have some, warns too.
+    A month without any post, where earlier months have some, warns too. Where less than `MIN_POSTS` posts are usual
+    and no more came, all this may be chance.
     """
     from fashion_assets.trends.coverage import first_day, last_day
     from fashion_assets.trends.usual import volume_against_history
 
-    def per_day(month: str, end: date) -> float:
-        return look.lake.row_count("cleaned_posts", month) / max((end - first_day(month)).days + 1, 1)
+    def per_day(posts: int, month: str, end: date) -> float:
+        return posts / max((end - first_day(month)).days + 1, 1)
 
     # Earlier months by the calendar, from their footers alone; the median bears one that was never completed.
-    earlier = [per_day(month, last_day(month)) for month in look.earlier("cleaned_posts")]
-    posts = look.lake.row_count("cleaned_posts", look.month)
+    earlier = [
+        per_day(look.lake.row_count("cleaned_posts", month), month, last_day(month))
+        for month in look.earlier("cleaned_posts")
+    ]
+    posts, end = look.lake.row_count("cleaned_posts", look.month), _days(look)[1]
+    judged = volume_against_history(per_day(posts, look.month, end), earlier)
+    usual = judged.usual if judged.usual is not None else max(earlier, default=0.0)
+    expected = usual * ((end - first_day(look.month)).days + 1)
+    told = max(posts, expected) >= MIN_POSTS
     if not posts:
-        expected = any(earlier)
-        return Finding(not expected, "no post" + (", though earlier months have some" if expected else ""))
-    judged = volume_against_history(per_day(look.month, _days(look)[1]), earlier)
-    usual = "too few months before it to tell" if judged.usual is None else f"{judged.usual:.1f} are usual"
-    return Finding(
-        not judged.unusual, f"{posts} posts, {judged.per_day:.1f} a day; {usual}", {"posts": posts}
-    )
+        return Finding(not told, f"no post, though {expected:.0f} are usual" if told else "no post", {"posts": 0})
+    found = f"{posts} posts, {judged.per_day:.1f} a day; "
+    if not told:
+        found += f"fewer than {MIN_POSTS} tell nothing"
+    elif judged.usual is None:
+        found += "too few months before it to tell"
+    else:
+        found += f"{judged.usual:.1f} are usual"
+    return Finding(not (told and judged.unusual), found, {"posts": posts})
 
 
 def no_missing_days(look: Look) -> Finding:
