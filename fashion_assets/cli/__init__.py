@@ -24,6 +24,7 @@ from fashion_assets.cli.products import products_app
 from fashion_assets.cli.status import status
 from fashion_assets.cli.trends import trends_app
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.terminal_text import for_terminal
 
 if TYPE_CHECKING:
     from fashion_assets.defs.planning import Batch
@@ -45,8 +46,19 @@ app.add_typer(trends_app, name="trends")
 app.add_typer(products_app, name="products")
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        _print_lines([f"fashion-assets {version('fashion-assets')}"])
+        raise typer.Exit
+
+
 @app.callback()
 def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
+    ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of an error (works after a command too).")
     ] = False,
@@ -67,20 +79,22 @@ def sample(
 ) -> None:
     """Make sample data: posts, pictures and products drawn by code, with the truth beside them."""
     from rich.console import Console
+    from rich.markup import escape
 
     from fashion_assets.sample.make import make_sample
 
     console, root = Console(), directory or data_dir
-    with console.status(f"Drawing {months} months of posts into {root}"):
+    with console.status(f"Drawing {months} months of posts into {escape(str(root))}"):
         made = make_sample(root, months=months, posts_per_month=posts_per_month, products=products, seed=seed)
     console.print(
         f"{made.records} crawl rows of {made.posts} posts in {len(made.crawl_files)} files ({made.repeats} repeats, "
         f"{made.late} late, {made.bad_rows} bad), {made.pictures} pictures, {made.products} products; "
         f"the truth about them is in {root / 'sample_truth'}",
+        markup=False,
         highlight=False,
         soft_wrap=True,
     )
-    console.print(f"Next: fashion-assets run --data-dir {root}", highlight=False, soft_wrap=True)
+    _print_lines([f"Next: fashion-assets run --data-dir {root}"])
 
 
 @app.command()
@@ -190,12 +204,12 @@ def _report_run(settings: Settings, summary: RunSummary) -> None:
 
 
 def _print_lines(lines: Iterable[str]) -> None:
-    """Each line as it is, however wide the terminal."""
+    """Each line as it is, however wide the terminal; what would command the terminal is shown by number."""
     from rich.console import Console
 
     console = Console()
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(for_terminal(line), markup=False, highlight=False, soft_wrap=True)
 
 
 app.command()(sql)
@@ -267,12 +281,13 @@ def main() -> None:
         if debug:
             sys.stderr.write(getattr(fault, "details", ""))
             raise
-        sys.stderr.write(f"fashion-assets: {_sentence(fault)}\n")
+        sys.stderr.write(f"fashion-assets: {for_terminal(_sentence(fault))}\n")
         sys.exit(1)
     except Exception as fault:
         if debug:
             raise
         sys.stderr.write(
-            f"fashion-assets: {type(fault).__name__}: {fault}\nThis is a fault of ours; --debug shows where.\n"
+            f"fashion-assets: {type(fault).__name__}: {for_terminal(str(fault))}\n"
+            "This is a fault of ours; --debug shows where.\n"
         )
         sys.exit(70)  # EX_SOFTWARE of sysexits.h

@@ -18,6 +18,7 @@ import typer
 
 from fashion_assets.cli.options import DataDir, settings_of
 from fashion_assets.storage.csv_text import csv_text
+from fashion_assets.storage.terminal_text import for_terminal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,22 +46,26 @@ def sql(
 
     rows = answer(settings_of(data_dir).warehouse, statement)
     if format is TableFormat.csv:
-        sys.stdout.write(csv_text(_cells(rows)))
+        _write(csv_text(_cells(rows)))
     elif format is TableFormat.json:
         columns = [[_finite(one) for one in _values(column)] for column in rows.columns]
         records = [dict(zip(rows.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
-        sys.stdout.write(json.dumps(records, ensure_ascii=False, allow_nan=False, indent=2) + "\n")
+        _write(json.dumps(records, ensure_ascii=False, allow_nan=False, indent=2) + "\n")
     else:
         _print_table(rows)
 
 
+def _write(text: str) -> None:
+    """A program or file gets every character, a terminal none that commands it."""
+    sys.stdout.write(for_terminal(text) if sys.stdout.isatty() else text)
+
+
 def _print_table(rows: pa.Table) -> None:
     from rich.console import Console
-    from rich.markup import escape
 
     from fashion_assets.defs.run_table import SHOWN_ROWS, frame_table
 
-    first = _cells(rows.slice(0, SHOWN_ROWS)).rename(columns=escape)
+    first = _cells(rows.slice(0, SHOWN_ROWS))
     Console().print(frame_table(first.reindex(range(rows.num_rows))))  # what is not shown is only counted
 
 

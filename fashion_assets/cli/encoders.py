@@ -42,6 +42,7 @@ def encoders_export(
 ) -> None:
     """Write an encoder as an ONNX folder and check its vectors against the original; text encoders are timed too."""
     from rich.console import Console
+    from rich.markup import escape
 
     from fashion_assets.encoders.onnx_export import LEAST_GAIN, LEAST_INT8_COSINE, export_text_encoder
 
@@ -49,7 +50,7 @@ def encoders_export(
     if spec.partition(":")[0] in ("timm", "open_clip"):
         _export_pictures(spec, folder, settings.models, int8)
         return
-    with Console(stderr=True).status(f"Exporting {spec}"):
+    with Console(stderr=True).status(f"Exporting {escape(spec)}"):
         made = export_text_encoder(spec, folder, models_dir=settings.models, int8=int8)
     lines = [
         f"{spec}: {made.float32.original_texts_per_second:.0f} texts/s",
@@ -71,13 +72,14 @@ def encoders_export(
 
 def _export_pictures(spec: str, folder: Path, models: Path, int8: bool) -> None:
     from rich.console import Console
+    from rich.markup import escape
 
     from fashion_assets.encoders.onnx_picture_export import export_picture_encoder
     from fashion_assets.storage.errors import UserError
 
     if int8:
         raise UserError("8-bit weights are for text encoders; leave out --int8")
-    with Console(stderr=True).status(f"Exporting {spec}"):
+    with Console(stderr=True).status(f"Exporting {escape(spec)}"):
         made = export_picture_encoder(spec, folder, models_dir=models)
     Console().print(
         f"{spec}: cosine to its vectors {made.cosine_mean:.4f} in the mean, {made.cosine_min:.4f} at least\n"

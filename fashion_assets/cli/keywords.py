@@ -117,7 +117,8 @@ def keywords_evaluate(
         require_file(json_out, "--json")
     judged, scorer = evaluate_words(settings_of(data_dir), labels)
     console = Console()
-    console.print(f"{judged.n} words, {judged.n_positive} of fashion, judged by {scorer}", highlight=False)
+    said = f"{judged.n} words, {judged.n_positive} of fashion, judged by {scorer}"
+    console.print(said, markup=False, highlight=False)
     console.print(frame_table(judged.table().round(4)))
     if json_out is not None:
         write_out(json_out, json.dumps({"scorer": scorer, **asdict(judged)}, indent=2) + "\n")

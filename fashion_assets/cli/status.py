@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fashion_assets.cli.options import DataDir, settings_of
+from fashion_assets.storage.terminal_text import for_terminal
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -76,12 +77,17 @@ def status(
     Exit code 0: nothing is to be done. 1: something is stale, failed or missing (fashion-assets run makes it). With
     --runs: 1 if the newest run failed.
     """
+    from fashion_assets.defs.run_history import history_named
+
     settings = settings_of(data_dir)
     if runs:
-        raise typer.Exit(_print_runs(settings, format, limit))
+        with history_named():
+            code = _print_runs(settings, format, limit)
+        raise typer.Exit(code)
     from fashion_assets.defs.status import WANTING
 
-    found = _standings(settings)
+    with history_named():
+        found = _standings(settings)
     if format is StatusFormat.table:
         from rich.console import Console
 
@@ -142,7 +148,7 @@ def _print_table(console: Console, found: list[Standing]) -> None:
     console.print(legend, style="dim", highlight=False)
     reasons = list(reason_lines(found))
     for line in reasons[:SHOWN_REASONS]:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(for_terminal(line), markup=False, highlight=False, soft_wrap=True)
     if len(reasons) > SHOWN_REASONS:
         console.print(f"… and {len(reasons) - SHOWN_REASONS} more: --format csv", highlight=False)
 

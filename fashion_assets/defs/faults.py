@@ -16,8 +16,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.utils import NoValueSentinel
 from pydantic import ValidationError
 
+from fashion_assets.defs.process_memory import PEAK_MEMORY, peak_memory_mb
 from fashion_assets.storage.errors import UserError
 
 #: Tries again after about 10, 20 and 40 seconds; the jitter keeps steps that failed together from coming back together.
@@ -107,7 +109,8 @@ def judged() -> Iterator[None]:
         if is_transient(fault):
             raise
         sentence = str(fault) if isinstance(fault, UserError) else f"{type(fault).__name__}: {fault}"
-        raise dg.Failure(description=sentence, allow_retries=False) from fault
+        memory = {PEAK_MEMORY: peak_memory_mb()}
+        raise dg.Failure(description=sentence, metadata=memory, allow_retries=False) from fault
 
 
 def asset(**arguments: Any) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
@@ -133,9 +136,16 @@ def _judging(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def output(*args: Any, **kwargs: Any) -> Any:
         with judged():
-            return function(*args, **kwargs)
+            return _with_peak_memory(function(*args, **kwargs))
 
     return _with_judged_config(output)
+
+
+def _with_peak_memory(result: Any) -> Any:
+    """The result; of what a function stored itself it tells the memory, as the I/O manager does of a table."""
+    if not isinstance(result, dg.MaterializeResult) or result.value is not NoValueSentinel:
+        return result
+    return result._replace(metadata={**(result.metadata or {}), PEAK_MEMORY: peak_memory_mb()})
 
 
 def _with_judged_config(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -58,6 +58,16 @@ PLANNED_PARTITIONS: Mapping[str, frozenset[str]] = {
     "style_experiments": frozenset(variant.key for variant in REFERENCE_VARIANTS)
 }
 
+#: Pages and pictures that an asset writes for people, under ``reports/``. They are looked for and not compared with a
+#: checksum: nothing is made of them.
+PAGES: Mapping[str, tuple[str, ...]] = {
+    "monthly_style_report": ("{month}/style_report.html", "{month}/montage.png"),
+    "style_atlas": ("style_atlas.html", "style_map.png"),
+    "style_experiments_report": ("style_experiments.html",),
+    "product_eda": ("product_eda.html",),
+    "product_report": ("product_heads.html",),
+}
+
 #: What can be learned without any month, from the project's own lists.
 _WITHOUT_MONTHS = frozenset({"word_vectors"})
 
@@ -218,7 +228,9 @@ class Planner:
         return "the corpus has doubled" if grown else None
 
     def _fault(self, node: Node, record: Record) -> str | None:
-        """What is wrong of the file that the node is, if it is one: it is gone, or not what was stored."""
+        """What is wrong of the files that the node is, if it is any: one is gone, or not what was stored."""
+        if (gone := next((one for one in self.pages_of(node) if not one.exists()), None)) is not None:
+            return f"{gone.name} is gone"
         path: Place | None = self.file_of(node)
         if path is not None:
             stamp = Stamp.of(path)
@@ -236,8 +248,13 @@ class Planner:
         self.damaged[node] = path
         return f"{path.name} is not what was stored"
 
+    def pages_of(self, node: Node) -> list[Path]:
+        """The ``PAGES`` that a node is."""
+        month = str(node.partition)[:7]
+        return [self._settings.reports / name.format(month=month) for name in PAGES.get(node.asset, ())]
+
     def file_of(self, node: Node) -> Path | None:
-        """The file outside of the lake that a node is."""
+        """The model or the warehouse that a node is: a file outside of the lake with a checksum."""
         if node.asset == "word_vectors":
             return word_vectors_path(self._settings)
         if node.asset == "tfashion_model":

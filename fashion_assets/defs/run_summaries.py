@@ -24,10 +24,12 @@ from fashion_assets.storage.locks import locked
 _EVENTS = {
     dg.DagsterEventType.ASSET_MATERIALIZATION,
     dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+    dg.DagsterEventType.STEP_START,
     dg.DagsterEventType.STEP_SUCCESS,
     dg.DagsterEventType.STEP_FAILURE,
     dg.DagsterEventType.RUN_FAILURE,
 }
+_STEP_ENDS = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE}
 #: Tag of Dagster -> who started the run; the first that is there.
 _STARTERS = {
     PID: "command line",
@@ -103,7 +105,7 @@ def summary_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> dict[str, 
     ]
     began = record.start_time or record.create_timestamp.timestamp()
     ended = _ended(record)
-    peaks = [one["peak_memory_mb"] for one in made if one["peak_memory_mb"] is not None]
+    peaks = [one["peak_memory_mb"] for one in made] + [_peak_of_failed(event) for event in failures]
     return {
         "run_id": run.run_id,
         "job": run.job_name,
@@ -123,14 +125,10 @@ def summary_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> dict[str, 
             "hits": sum(one["reused"] or 0 for one in made),
             "made": sum(one["new"] or 0 for one in made),
         },
-        "steps": {
-            str(event.step_key): round(event.step_success_data.duration_ms / 1000, 3)
-            for event in events
-            if event.event_type == dg.DagsterEventType.STEP_SUCCESS
-        },
+        "steps": _seconds(entries),
         "failed_steps": [str(event.step_key) for event in failures],
         "failed_checks": [check.check_name for check in checks if not check.passed],
-        "peak_memory_mb": max(peaks, default=None),
+        "peak_memory_mb": max((peak for peak in peaks if peak is not None), default=None),
     }
 
 
@@ -160,6 +158,28 @@ def _made(event: dg.DagsterEvent) -> dict[str, Any]:
         "peak_memory_mb": metadata.get(PEAK_MEMORY),
         **figures,
     }
+
+
+def _seconds(entries: Iterable[dg.EventLogEntry]) -> dict[str, float]:
+    """Seconds of each step that ended, from its first start: those that failed too, and what tries in between took."""
+    began: dict[str, float] = {}
+    seconds = {}
+    for entry in entries:
+        event = entry.dagster_event
+        if event is None or event.step_key is None:
+            continue
+        if event.event_type == dg.DagsterEventType.STEP_START:
+            began.setdefault(event.step_key, entry.timestamp)
+        elif event.event_type in _STEP_ENDS and event.step_key in began:
+            seconds[event.step_key] = round(max(0.0, entry.timestamp - began[event.step_key]), 3)
+    return seconds
+
+
+def _peak_of_failed(event: dg.DagsterEvent) -> float | None:
+    """What ``faults.judged`` told with the fault; nothing of a step that was interrupted, or tried to the end."""
+    told = event.step_failure_data.user_failure_data
+    peak = told.metadata.get(PEAK_MEMORY) if told is not None else None
+    return peak.value if isinstance(peak, dg.FloatMetadataValue) else None
 
 
 def _first(metadata: Mapping[str, Any], names: Iterable[str]) -> int | None:

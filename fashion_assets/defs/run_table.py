@@ -11,6 +11,7 @@ from rich.table import Table
 
 from fashion_assets.settings import Settings
 from fashion_assets.storage.lake import Lake
+from fashion_assets.storage.terminal_text import for_terminal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,13 +116,14 @@ def _program() -> str:
 
 
 def frame_table(frame: pd.DataFrame, title: str | None = None) -> Table:
-    """The first rows of a result for a terminal."""
+    """The first rows of a result for a terminal: names and cells as they are, and no command to it."""
     from rich.text import Text
 
-    more = f"{len(frame)} rows" + (f", the first {SHOWN_ROWS} shown" if len(frame) > SHOWN_ROWS else "")
+    more = "1 row" if len(frame) == 1 else f"{len(frame)} rows"
+    more += f", the first {SHOWN_ROWS} shown" if len(frame) > SHOWN_ROWS else ""
     table = Table(title=title, caption=more, title_justify="left")
     for column in frame.columns:
-        table.add_column(str(column))
+        table.add_column(Text(for_terminal(str(column))))
     for row in frame.head(SHOWN_ROWS).itertuples(index=False):
-        table.add_row(*(Text("" if value is None else str(value)) for value in row))
+        table.add_row(*(Text("" if value is None else for_terminal(str(value))) for value in row))
     return table

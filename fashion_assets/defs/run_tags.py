@@ -9,8 +9,9 @@ from pathlib import Path
 from fashion_assets.storage.months import month_of_key
 
 #: Process and host of a run in a command line, so that the next command line knows a killed one; and when the process
-#: began, as another one may have its number by then (in a container numbers are small).
-PID, HOST, BEGAN = "fashion/pid", "fashion/host", "fashion/began"
+#: began, as another one may have its number by then (in a container numbers are small). The UI shows no tag that begins
+#: with ``.dagster/``: these would fill the list of runs.
+PID, HOST, BEGAN = ".dagster/fashion_pid", ".dagster/fashion_host", ".dagster/fashion_began"
 #: Set where ``incoming/`` was landed by whoever started the run: its ``raw_posts`` does not land once more.
 LANDED = "fashion/landed"
 #: The month that the landing sensor asked for, and by which state of its landed rows.

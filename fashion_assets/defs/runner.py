@@ -19,10 +19,12 @@ import dagster as dg
 
 from fashion_assets.defs.batch_run import run_batch
 from fashion_assets.defs.compute import limit_pools
+from fashion_assets.defs.interrupts import Interrupted, noticed_interrupts
 from fashion_assets.defs.landing import count_landed_posts, land
 from fashion_assets.defs.planning import Batch, Planner
 from fashion_assets.defs.records import UNFINISHED
 from fashion_assets.defs.resources import user_dictionary_path
+from fashion_assets.defs.run_history import history_named
 from fashion_assets.defs.run_lock import one_run_at_a_time
 from fashion_assets.defs.run_summaries import record_summaries
 from fashion_assets.defs.run_tags import BEGAN, HOST, IN_ORDER, PID, process_began
@@ -206,10 +208,10 @@ def run_pipeline(
     when a step fails; what was made before it stays. Months and selections that cannot be read are refused before
     anything is waited for or written.
     """
-    if months:
+    if months is not None:
         _require_months(months)
-    selected = resolve_selection(defs.resolve_asset_graph(), select) if select else None
-    with one_run_at_a_time(settings, on_wait):
+    selected = None if select is None else resolve_selection(defs.resolve_asset_graph(), select)
+    with history_named(), one_run_at_a_time(settings, on_wait):
         return _run_pipeline(
             defs, settings, months, selected, force, needs_input, on_landing, on_plan, on_batch
         )
@@ -254,7 +256,7 @@ def _run_pipeline(
                 else "; put crawl files there, or try: fashion-assets sample " + str(settings.root)
             )
         )
-    wanted = parse_months(months, landed) if months else None
+    wanted = None if months is None else parse_months(months, landed)
     if (
         wanted is not None
         and (unknown := sorted(set(wanted) - set(landed)))
@@ -280,10 +282,19 @@ def _run_pipeline(
     on_plan(batches)
     job = defs.resolve_implicit_global_asset_job_def()
     try:
-        for batch in batches:
-            _execute(job, instance, batch, summary)
-            summary.made += len(batch.assets)
-            on_batch(batch)
+        with noticed_interrupts() as asked_to_end:
+            for batch in batches:
+                try:
+                    _execute(job, instance, batch, summary)
+                    summary.made += len(batch.assets)
+                    on_batch(batch)
+                except (StepFailed, KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+                    if not asked_to_end():
+                        raise
+                if by := asked_to_end():
+                    raise Interrupted(
+                        f"ended by {by}; what was made stays, and the next run goes on from there"
+                    )
     finally:
         _sum_up(instance, settings, summary)
     summary.months = sorted(_months_of(batches))

@@ -26,6 +26,9 @@ FILES_PER_TICK = 250
 #: is read in any case.
 BYTES_PER_TICK = 64 << 20
 
+#: Files that wait, and files that were refused, of which a tick that asks for nothing says why.
+FILES_NAMED = 5
+
 #: Runs that one tick asks for.
 REQUESTS_PER_TICK = 24
 
@@ -68,9 +71,11 @@ def incoming_sensor(
     due = months_due(context.instance, digests)
     held = set(result.touched_months) if result.remaining else set()
     requests: list[dg.RunRequest] = []
-    reasons = [
-        f"waiting for {file.name}: {file.reason}" for file in result.files if file.status == "waiting"
-    ][:5]
+    waiting = [f"waiting for {file.name}: {file.reason}" for file in result.files if file.status == "waiting"]
+    refused = [str(file.reason) for file in result.files if file.status == "refused"]
+    reasons = [*waiting[:FILES_NAMED], *refused[:FILES_NAMED]]
+    if len(refused) > FILES_NAMED:
+        reasons.append(f"{len(refused) - FILES_NAMED} more files were refused")
     if result.remaining:
         reasons.append(f"{result.remaining} more files land on the next ticks")
     for month in due:

@@ -8,6 +8,8 @@ import dagster as dg
 
 #: What Dagster raises around the fault of a step that was tried again, and what it says then.
 _RETRIED = "RetryRequested"
+#: What it raises within a step when the process is asked to end; it has no words of its own.
+_INTERRUPTED = "DagsterExecutionInterruptedError"
 _TRIES = re.compile(r"Exceeded max_retries of (\d+)")
 
 
@@ -24,6 +26,8 @@ def sentence_of(event: dg.DagsterEvent) -> str:
         error = error.cause
     if error is None:
         return "no reason was recorded"
+    if error.cls_name == _INTERRUPTED:
+        return "it was interrupted (Ctrl-C or SIGTERM, or its run was terminated)"
     name, _, sentence = error.message.strip().partition(": ")
     return (sentence or name.removesuffix(":")) + tried
 

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from fashion_assets.defs.faults import asset
 from fashion_assets.defs.io_managers import columns
-from fashion_assets.defs.metadata import picture, preview
+from fashion_assets.defs.metadata import picture, preview, tally
 from fashion_assets.defs.partitions import MONTH_BEFORE, MONTHS
 from fashion_assets.defs.resources import LakeReader, style_model_path
 from fashion_assets.defs.stored_files import stored_file
@@ -106,7 +106,7 @@ def style_model(
             "goes_on_from": model.previous_month or "no earlier month",
             "ids_kept": model.n_kept_ids,
             "ids_new": model.n_new_ids,
-            "events": str(lineage["event"].value_counts().to_dict()),
+            "events": tally(lineage["event"]),
             "changes": preview(changes, ["event", "style_id", "other_style_ids", "evidence"], rows=20),
             "path": dg.MetadataValue.path(style_model_path(settings, month)),
             **stored_file(style_model_path(settings, month)),
@@ -191,7 +191,7 @@ def style_clusters(
             "unassigned": len(clusters) - len(assigned),
             "styles": len(sizes),
             "largest_share": float(sizes.max() / len(assigned)) if len(assigned) else 0.0,
-            "by_modality": str(assigned["modality"].value_counts().to_dict()),
+            "by_modality": tally(assigned["modality"]),
             "model_is_stale": unseen > 0,
             "posts_the_model_has_not_seen": unseen,
             "preview": preview(clusters),
@@ -216,14 +216,17 @@ def _unseen(
 @asset(group_name="styles", kinds={"parquet"}, deps=[style_model])
 def style_lineage(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
     """What became of each style from month to month: survive, born, return, split, merge, dead, with the evidence."""
-    models = [StyleModel.load(style_model_path(settings, month)) for month in _model_months(settings)]
-    table = lineage_table([(model.month, model.events) for model in models])
+    months = _model_months(settings)
+    # One model at a time: each knows the keys of all posts of its window.
+    table = lineage_table(
+        (month, StyleModel.load(style_model_path(settings, month)).events) for month in months
+    )
     changes = table[table["event"] != "survive"].sort_values("month", ascending=False, kind="stable")
     return dg.MaterializeResult(
         value=table,
         metadata={
-            "models": len(models),
-            "events": str(table["event"].value_counts().to_dict()),
+            "models": len(months),
+            "events": tally(table["event"]),
             "newest_changes": preview(changes, rows=20),
         },
     )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from fashion_assets.defs.faults import asset
-from fashion_assets.defs.metadata import picture, preview
+from fashion_assets.defs.metadata import picture, preview, tally
 from fashion_assets.defs.resources import LakeReader
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def _concluded(table: "pd.DataFrame", months: list[str], incomplete: list[str]) 
     return {
         "months": len(months),
         "months_not_over": ", ".join(incomplete) or "none",
-        "stages": str(table.drop_duplicates("series_id")["stage"].value_counts().to_dict()),
+        "stages": tally(table.drop_duplicates("series_id")["stage"]),
         "change_points": len(changes),
         "surest_change_points": preview(changes.round(4), rows=15),
     }

@@ -25,7 +25,7 @@ _VERSIONS: dict[str, tuple[int, tuple[str, ...]]] = {
     "image_embeddings": (2, ("image_encoder",)),
     "multimodal_embeddings": (2, ("text_encoder", "image_encoder", "text_weight", "image_weight")),
     "style_model": (
-        3,
+        4,
         (
             "text_encoder",
             "image_encoder",
@@ -40,8 +40,8 @@ _VERSIONS: dict[str, tuple[int, tuple[str, ...]]] = {
             "random_seed",
         ),
     ),
-    "style_trends": (3, ()),
-    "style_profiles": (2, ()),
+    "style_trends": (4, ()),
+    "style_profiles": (3, ()),
     "keyword_trends": (3, ()),
     "monthly_style_report": (3, ("blank_faces",)),
     "style_atlas": (3, ("blank_faces",)),

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from fashion_assets.media.errors import MediaError
+from fashion_assets.media.jpeg_scans import MAX_SCANS, has_too_many_scans
 from fashion_assets.media.kinds import HEADER_BYTES, KINDS, declared_kinds, detect_kind
 from fashion_assets.storage.places import Place, is_remote
 
@@ -44,6 +45,10 @@ BACKGROUND: Final = (255, 255, 255)
 
 #: Modes with more than 8 bits per channel; their values are spread over 0-255.
 _DEEP_MODES: Final = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
+
+
+#: Rows of such a picture that are spread at a time.
+_BAND_ROWS: Final = 256
 
 
 @dataclass(frozen=True)
@@ -213,6 +218,11 @@ def _open(
         raise MediaError(f"{name} is a {kind} file with a damaged or cut header; fetch it again") from fault
     with opened:
         check_pixels(name, opened.width, opened.height, max_pixels)
+        if kind == "JPEG" and has_too_many_scans(source):
+            raise MediaError(
+                f"{name} paints its picture in more than {MAX_SCANS} scans, each a pass over all pixels; it may be a "
+                "decompression bomb. Save it again with an ordinary encoder"
+            )
         # Orientation must be read before draft mode: it says which side is which in the full file.
         turned = opened.getexif().get(0x0112, 1) in (5, 6, 7, 8)
         width, height = (opened.height, opened.width) if turned else opened.size
@@ -258,12 +268,22 @@ def _in_colour(picture: Image.Image) -> Image.Image:
     from PIL import Image
 
     if picture.mode in _DEEP_MODES:
-        deep = np.nan_to_num(np.asarray(picture, dtype=np.float64), posinf=0.0, neginf=0.0)
-        top = 65535.0 if picture.mode.startswith("I;16") else max(float(deep.max()), 1.0)
-        grey = np.clip(deep * (255.0 / top), 0, 255).astype(np.uint8)
+        deep = np.asarray(picture)
+        # Some rows at a time: as doubles a whole picture of ``MAX_PIXELS`` takes a gigabyte.
+        bands = [slice(top, top + _BAND_ROWS) for top in range(0, len(deep), _BAND_ROWS)]
+        most = (
+            65535.0 if picture.mode.startswith("I;16") else max(1.0, *(_finite(deep[b]).max() for b in bands))
+        )
+        grey = np.empty(deep.shape, dtype=np.uint8)
+        for band in bands:
+            grey[band] = np.clip(_finite(deep[band]) * (255.0 / most), 0, 255)
         return Image.fromarray(grey).convert("RGB")
     mode = "RGBA" if _has_alpha(picture) else "RGB"
     return picture if picture.mode == mode else picture.convert(mode)
+
+
+def _finite(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    return np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
 
 
 def _rgb(picture: Image.Image) -> Pixels:

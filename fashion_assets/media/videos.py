@@ -27,6 +27,10 @@ MAX_SECONDS: Final = 1800.0
 #: interval.
 _MAX_STEPS: Final = 1800
 
+#: Pixels of these frames together: 1,800 frames of 1080p, or 16 s of 4K at 60/s. Frames that change nothing take a few
+#: bytes however large they are.
+_MAX_STEP_PIXELS: Final = 8_000_000_000
+
 #: Streams that the limit on pixels is given to while a file is opened: pictures, sound, subtitles, cover.
 _MAX_STREAMS: Final = 16
 
@@ -140,16 +144,18 @@ def _frame_at(
 ) -> DecodedImage:
     container.seek(int(second / stream.time_base), stream=stream, backward=True)
     seen: Any = None
+    pixels = 0
     for step, frame in enumerate(container.decode(stream)):
+        pixels += frame.width * frame.height
         after = frame.time is not None and frame.time > second + _TICK
         # The one before is still on the screen: a slide show has seconds from frame to frame.
         if seen is None or not after:
             seen = frame
         if after:
             break
-        if step >= _MAX_STEPS:
+        if step >= _MAX_STEPS or pixels > _MAX_STEP_PIXELS:
             raise MediaError(
-                f"{path.name} has no key frame among the {_MAX_STEPS:,} frames before {second:.1f} s, where a frame is "
+                f"{path.name} has no key frame among the {step:,} frames before {second:.1f} s, where a frame is "
                 "taken; save it again with key frames"
             )
     else:

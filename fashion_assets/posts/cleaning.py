@@ -4,7 +4,6 @@ lost.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 from collections.abc import Mapping
@@ -17,7 +16,8 @@ from fashion_assets.posts.authors import SALT_BYTES, hash_author, mask_author_id
 from fashion_assets.posts.counts import parse_counts
 from fashion_assets.posts.dates import combine_date_text, resolve_post_date_with_source
 from fashion_assets.posts.placement import month_of
-from fashion_assets.posts.records import cell_text
+from fashion_assets.posts.records import cell_text, rounded_id
+from fashion_assets.posts.same_text import content_hash
 from fashion_assets.posts.schemas import (
     CLEANED_POSTS,
     CRAWL_COLUMNS,
@@ -81,7 +81,7 @@ def clean_posts(frame: pd.DataFrame, *, salt: bytes | None = None) -> tuple[pd.D
     _check_repeats(posts, faults)
     refused = pd.Series([bool(found) for found in faults], index=posts.index)
     kept = posts[~refused].reset_index(drop=True)
-    kept["content_hash"] = [hashlib.sha256(text.encode()).hexdigest() for text in kept["text"]]
+    kept["content_hash"] = [content_hash(text) for text in kept["text"]]
     quarantined = posts[refused].reset_index(drop=True)
     found = [fault for fault in faults if fault]
     quarantined["column"] = [fault[0][0] for fault in found]
@@ -161,12 +161,14 @@ def _given_faults(posts: pd.DataFrame, faults: Faults) -> None:
 
 def _check_ids(posts: pd.DataFrame, faults: Faults) -> None:
     for place, post_id in enumerate(posts["post_id"]):
-        if _unreadable(faults[place]):
+        if any(column in (None, "post_id") for column, _ in faults[place]):
             continue
         if is_empty(post_id):
             faults[place].append(
                 ("post_id", "post_id is empty; without one the post cannot be told from others.")
             )
+        elif (rounded := rounded_id(post_id)) is not None:
+            faults[place].append(("post_id", rounded))
         elif len(post_id) > _MAX_ID or any(
             mark.isspace() or mark in "/\\" or not mark.isprintable() for mark in post_id
         ):
@@ -269,6 +271,7 @@ def _without_page_title(content: str, title: str, tag_column: str) -> str:
 def _check_repeats(posts: pd.DataFrame, faults: Faults) -> None:
     """Refuse all but the newest crawl of a post (a frame from ``collect_raw_posts`` has no repeats)."""
     known = posts[posts["post_id"].notna() & posts["post_id"].duplicated(keep=False)]
+    known = known[[rounded_id(post_id) is None for post_id in known["post_id"]]]
     if known.empty:
         return
     places = {label: place for place, label in enumerate(posts.index)}

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from fashion_assets.posts.settling import MANIFEST_NAME, SUCCESS_NAME
 from fashion_assets.storage.errors import UserError
-from fashion_assets.storage.places import Place, Stamp
+from fashion_assets.storage.places import Place, Stamp, is_remote
 
 #: A line per file; a million of them is a mistake.
 _MAX_BYTES = 64 << 20
@@ -103,7 +103,11 @@ def _read_manifest(path: Place, stamp: Stamp) -> dict[Place, Listed]:
             if not isinstance(name, str) or name.startswith("/") or ".." in name.split("/"):
                 raise ValueError(f"the name {name!r} is not a path below the manifest's folder")
             listed[path.parent / name] = Listed(int(n_bytes), None if sha256 is None else str(sha256).lower())
-    except (ValueError, TypeError, KeyError, AttributeError) as fault:
+    except OSError as fault:
+        if is_remote(path) and not isinstance(fault, FileNotFoundError):
+            raise
+        raise UserError(f"{path} cannot be read ({fault.strerror or type(fault).__name__}).") from None
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as fault:
         raise UserError(
             f'{path} is not valid ({type(fault).__name__}: {fault}); expected {{"files": [{{"name": …, "bytes": …}}]}}.'
         ) from None

@@ -21,7 +21,7 @@ from fashion_assets.posts.archives import open_zip, read_gzip, read_member, read
 from fashion_assets.posts.csv_records import read_records, sniff_delimiter
 from fashion_assets.posts.decoding import decode_lines
 from fashion_assets.posts.mapping import MAPPING_NAME, ColumnMapping
-from fashion_assets.posts.records import Record, json_records, parquet_records
+from fashion_assets.posts.records import Record, json_records, parquet_records, rounded_id
 from fashion_assets.posts.schemas import CRAWL_COLUMNS, REQUIRED_COLUMNS
 from fashion_assets.posts.times import parse_fetch_time
 from fashion_assets.storage.errors import UserError
@@ -40,6 +40,13 @@ _DAMAGED = (
     "crawl the post again."
 )
 
+#: What files that are no text begin with, and what to do with one that is named as text.
+_PACKED = {
+    b"\x1f\x8b": "a gzip file by its first bytes; add .gz to its name",
+    b"PK\x03\x04": "a zip archive or a spreadsheet (.xlsx) by its first bytes; save it as CSV, or name it .zip",
+    b"PAR1": "a Parquet file by its first bytes; name it .parquet",
+}
+
 #: A refusal shows this many of the columns that it found.
 _COLUMNS_SHOWN = 20
 
@@ -53,6 +60,8 @@ class CrawlRead:
     frame: pd.DataFrame
     notes: list[str] = field(default_factory=list)
     refused: str | None = None
+    #: Crawl files of an archive (``archive.zip/member.csv``) of which nothing was kept, though others were: why.
+    refused_members: dict[str, str] = field(default_factory=dict)
     #: The bytes that were read, as they are unpacked.
     n_bytes: int = 0
 
@@ -105,38 +114,40 @@ def _read_any(
 def _read_zip(path: Path, mapping: ColumnMapping | None, name: str, allowance: Allowance) -> CrawlRead:
     frames: list[pd.DataFrame] = []
     notes: list[str] = []
+    refused: dict[str, str] = {}
     with open_zip(path) as archive:
         for member in zip_members(archive):
             place = f"{name}/{member.name}"
-            if member.reason:
-                notes.append(f"{name}: {member.reason}")
-            elif not member.name.lower().endswith(PLAIN_SUFFIXES):
-                notes.append(f"{place} is no CSV, JSONL or Parquet file; it was left alone.")
+            lowered = member.name.lower()
+            if not lowered.removesuffix(".gz").endswith(PLAIN_SUFFIXES):
+                reason = f"{name}: {member.reason}" if member.reason else None
+                notes.append(reason or f"{place} is no CSV, JSONL or Parquet file; it was left alone.")
+            elif member.reason:
+                refused[place] = f"{name}: {member.reason}"
+            elif lowered.endswith(".gz"):
+                refused[place] = f"{place} was refused: it is packed within the archive; put it in unpacked."
             else:
                 try:
                     data = read_member(archive, member, allowance)
-                    read = _read_bytes(data, member.name.lower(), mapping, place, allowance)
+                    read = _read_bytes(data, lowered, mapping, place, allowance)
                 except TooLarge:
                     raise  # what is kept of the other members would be a part of a delivery
                 except UserError as fault:
-                    notes.append(
+                    refused[place] = (
                         f"{name}: {fault}" if str(fault).endswith(".") else f"{place} was refused: {fault}."
                     )
                     continue
                 notes.extend(read.notes)
-                if read.refused:
-                    notes.append(read.refused)
-                else:
-                    frames.append(read.frame)
+                frames.append(read.frame)
     if not frames:
-        found = " ".join(notes) or "The archive is empty."
+        found = " ".join([*refused.values(), *notes]) or "The archive is empty."
         return CrawlRead(
             _frame([]),
             [],
             f"{name} was refused: it holds no readable crawl file (CSV, JSONL or Parquet; archives of "
             f"pictures belong into incoming/media/). {found}",
         )
-    return CrawlRead(pd.concat(frames, ignore_index=True), notes)
+    return CrawlRead(pd.concat(frames, ignore_index=True), notes, refused_members=refused)
 
 
 def _read_bytes(
@@ -149,6 +160,9 @@ def _read_bytes(
         allowance.count_as_large()  # some hundred bytes of it can hold a hundred million cells
         parquet_columns, rows = parquet_records(data)
         return _assemble(parquet_columns, rows, mapping, name, [])
+    for magic, kind in _PACKED.items():
+        if data.startswith(magic):
+            raise UserError(f"it is {kind}")
     allowance.count_lines(data)
     text = decode_lines(data)
     notes = [] if text.encoding == "UTF-8" else [f"{name} was read as {text.encoding}."]
@@ -274,6 +288,10 @@ def _assemble(
             else:
                 extra[column] = cell
         row.update(rule.constants)
+        rounded = rounded_id(row["post_id"] or "")
+        if rounded and not row["fault"]:
+            # Without an id each is a row of its own, and none passes for an older crawl of another.
+            row["post_id"], row["fault_column"], row["fault"] = None, "post_id", rounded
         if rule.tag_separator and row["post_tag"]:
             row["post_tag"] = ", ".join(tag.strip() for tag in row["post_tag"].split(rule.tag_separator))
         if extra:

@@ -153,7 +153,7 @@ def write_media_manifest(lake: Place, manifest: pd.DataFrame) -> None:
 
 def read_media_seen(lake: Place) -> pd.DataFrame:
     """Which media files were looked at already (``MEDIA_SEEN``)."""
-    return read_kept(lake, "media_seen", MEDIA_SEEN)
+    return table_to_frame(read_hidden(landing_root(lake) / "media_seen.parquet", MEDIA_SEEN))
 
 
 def write_media_seen(lake: Place, seen: pd.DataFrame) -> None:
@@ -163,7 +163,7 @@ def write_media_seen(lake: Place, seen: pd.DataFrame) -> None:
 
 def read_crawl_seen(lake: Place) -> dict[str, tuple[str, str | None]]:
     """Key of a file of ``incoming/`` -> (its stamp with its size, digest if it was read)."""
-    seen = read_kept(lake, "crawl_seen", CRAWL_SEEN)
+    seen = table_to_frame(read_hidden(landing_root(lake) / "crawl_seen.parquet", CRAWL_SEEN))
     stamps = (f"{n_bytes} {stamp}" for n_bytes, stamp in zip(seen["n_bytes"], seen["stamp"], strict=True))
     return dict(zip(seen["key"], zip(stamps, seen["digest"], strict=True), strict=True))
 
@@ -280,6 +280,6 @@ def _read(path: Place, schema: pa.Schema) -> pa.Table:
             raise
         root = path.parent if path.parent.name == "landing" else path.parent.parent
         raise UserError(
-            f"{path} cannot be read ({' '.join(str(fault).split())[:200]}). Restore it from a copy, or "
-            f"delete {root} and land the crawl files again."
+            f"{path} cannot be read ({' '.join(str(fault).split())[:200]}). Restore it from a copy, or, if "
+            f"all crawl files still lie in incoming/, move {root} away: they are then landed again."
         ) from None

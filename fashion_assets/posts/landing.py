@@ -37,11 +37,25 @@ from fashion_assets.posts.landed import (
     write_post_index,
     write_rows,
 )
-from fashion_assets.posts.ledger import Arrival, LandedContents, LandedFile, mask_refusals, recorded
+from fashion_assets.posts.ledger import (
+    Arrival,
+    LandedContents,
+    LandedFile,
+    mask_refusals,
+    recorded,
+    refused_members,
+)
 from fashion_assets.posts.mapping import ColumnMapping, load_mappings, mapping_for
 from fashion_assets.posts.media_landing import land_media
 from fashion_assets.posts.month_digests import forget_digests, known_digests, remember_digests
-from fashion_assets.posts.placement import date_rows, index_of, merge_indexes, month_of, place_rows
+from fashion_assets.posts.placement import (
+    date_rows,
+    index_of,
+    merge_indexes,
+    month_of,
+    place_rows,
+    reaches_before,
+)
 from fashion_assets.posts.reading import (
     LakeFault,
     Readings,
@@ -124,7 +138,7 @@ def land_incoming(
         ledger = read_ledger(lake)
         ready_crawls = [item for item in arrived_files.crawls.items() if item[0] not in waiting]
         there = {(looks.digest(*item), name_in(incoming, item[0])) for item in ready_crawls}
-        landed = LandedContents(ledger, there)
+        landed = LandedContents(ledger, there, first_month)
         arrivals: list[Arrival] = []
         room, remaining = Slice(max_files, max_bytes), 0
         readings = Readings(lake, looks.key, arrived_files.crawls, own.confirm)
@@ -193,13 +207,15 @@ def land_incoming(
             # The folders of media/ are posts, and a person must be able to find them.
             return mask(text) if text.startswith("media/") else masker().mask_refused(text)
 
+        files += [member for arrival in arrivals for member in refused_members(arrival)]
         files = [
             replace(file, name=mask_refused(file.name), reason=mask_refused(file.reason))
             if file.reason
             else file
             for file in files
         ]
-        for arrival in arrivals:
+        read, arrivals = arrivals, []
+        for arrival in read:
             arrival.name = mask(arrival.name)
             arrival.rows = date_rows(
                 _anonymous(arrival.read.frame, masker(), salt),
@@ -207,7 +223,15 @@ def land_incoming(
                 last_month or month_of(moment),
                 moment.date(),
             )
-            arrival.replaces = landed.replaced_by(arrival)
+            if reaches_before(arrival.rows):
+                arrival.reading += f"@{first_month}"
+            try:
+                arrival.replaces = landed.replaced_by(arrival)
+            except FileNotFoundError:
+                reason = f"{arrival.name} was taken away while it was read."
+                files.append(LandedFile(arrival.name, None, "waiting", reason=reason))
+                continue
+            arrivals.append(arrival)
         touched, arrived = _write(lake, arrivals, own) if arrivals else (set(), Counter())
         files += [
             LandedFile(a.name, a.digest, "landed", len(a.rows), [mask_refused(n) for n in a.read.notes])
@@ -306,7 +330,7 @@ def _look(
         return LandedFile(name, None, "waiting", reason=grown_sentence(name, stamp, after))
     if read.refused:
         return _refused(name, digest, read.refused, landed, read.notes)
-    return Arrival(path, name, digest, stamp.n_bytes, rule.digest if rule else None, read)
+    return Arrival(path, name, digest, stamp.n_bytes, rule.digest if rule else "", read)
 
 
 def _refused(

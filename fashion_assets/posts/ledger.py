@@ -6,9 +6,11 @@ Belongs here: what became of a file, and its line. Does not: where the ledger li
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import hashlib
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Literal
 
 import pandas as pd
@@ -45,7 +47,8 @@ class Arrival:
     name: str
     digest: str
     n_bytes: int
-    mapping: str | None
+    #: Digest of its mapping, and ``@2019-01`` if rows of it were refused because the lake begins there.
+    reading: str
     read: CrawlRead
     rows: pd.DataFrame = field(default_factory=pd.DataFrame)
     #: The landed files (16 digits) that it stands for.
@@ -55,11 +58,14 @@ class Arrival:
 class LandedContents:
     """The landed files of the ledger by content and by name: a landing of thousands asks for each of them.
 
-    ``there`` are (digest, name) of the files that lie in ``incoming/`` now, as far as they were read before.
+    ``there`` are (digest, name) of the files that lie in ``incoming/`` now, as far as they were read before;
+    ``first_month`` is the first that this landing takes.
     """
 
-    def __init__(self, ledger: pd.DataFrame, there: Collection[tuple[str | None, str]]) -> None:
-        self._there = there
+    def __init__(
+        self, ledger: pd.DataFrame, there: Collection[tuple[str | None, str]], first_month: str
+    ) -> None:
+        self._there, self._first_month = there, first_month
         self._by_digest: dict[str, tuple[str, int, str | None]] = {}
         self._by_name: dict[str, list[tuple[str, int]]] = {}
         rows = ledger[ledger["status"] == "landed"]
@@ -75,14 +81,17 @@ class LandedContents:
     def known(self, digest: str | None, rule: ColumnMapping | None, name: str) -> LandedFile | None:
         """The file of this content, if it has landed under this mapping, or from another file that is still there.
 
-        Of two files of one content under two mappings the other's would else take its place at each landing.
+        Of two files of one content under two mappings the other's would else take its place at each landing. A file
+        of which rows were refused for a first month that is earlier now is not known: it has to land again.
         """
         if digest not in self._by_digest:
             return None
-        file, n_rows, mapping = self._by_digest[digest]
+        file, n_rows, reading = self._by_digest[digest]
+        mapping, _, refused_before = (reading or "").partition("@")
+        same = mapping == (rule.digest if rule else "") and refused_before <= self._first_month
         return (
             LandedFile(file, digest, "already landed", n_rows)
-            if mapping == (rule.digest if rule else None) or (file != name and (digest, file) in self._there)
+            if same or (file != name and (digest, file) in self._there)
             else None
         )
 
@@ -99,6 +108,13 @@ class LandedContents:
             if n_bytes < arrival.n_bytes and digest_of_beginning(arrival.path, n_bytes) == digest
         ]
         return [digest[:DIGEST_IN_NAME] for digest in found]
+
+
+def refused_members(arrival: Arrival) -> Iterator[LandedFile]:
+    """The crawl files in an archive that lands without them, each with a digest to be told by in the ledger."""
+    for name, reason in arrival.read.refused_members.items():
+        digest = hashlib.sha256(f"{arrival.digest}\t{name}".encode()).hexdigest()
+        yield LandedFile(name, digest, "refused", reason=reason)
 
 
 def mask_refusals(ledger: pd.DataFrame, mask: Callable[[str], str]) -> None:
@@ -133,7 +149,7 @@ def recorded(
             file.reason,
             file.notes,
             moment.replace(microsecond=0),
-            detail.mapping if detail else None,
+            detail.reading or None if detail else None,
         )
         new.append(dict(zip(LEDGER.names, values, strict=True)))
     if not new:
@@ -141,8 +157,13 @@ def recorded(
     gone = {row["digest"] for row in new}
     replaced = {stem for arrival in arrivals for stem in arrival.replaces}
     gone |= {digest for digest in ledger["digest"] if digest[:DIGEST_IN_NAME] in replaced}
-    # A file that was refused and has come again is spoken of as it is now.
-    again = ledger["file"].isin({row["file"] for row in new}) & (ledger["status"] == "refused")
+    # A file that was refused and has come again is spoken of as it is now, a member of an archive with its archive.
+    names = {row["file"] for row in new}
+    come_again = [
+        status == "refused" and not names.isdisjoint([file, *map(str, PurePosixPath(file).parents)])
+        for file, status in zip(ledger["file"], ledger["status"], strict=True)
+    ]
+    again = pd.Series(come_again, index=ledger.index, dtype=bool)
     kept = ledger[~ledger["digest"].isin(gone) & ~again]
     added = pd.DataFrame(new, columns=LEDGER.names)
     return added if kept.empty else pd.concat([kept, added], ignore_index=True)

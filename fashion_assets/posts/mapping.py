@@ -21,7 +21,7 @@ from typing import Any
 
 from fashion_assets.posts.schemas import CRAWL_COLUMNS
 from fashion_assets.storage.errors import UserError
-from fashion_assets.storage.places import Place, inside
+from fashion_assets.storage.places import Place, inside, is_remote
 
 MAPPING_NAME = "columns.yaml"
 _KEYS = ("files", "columns", "constants", "absent", "tag_separator")
@@ -78,11 +78,15 @@ def read_mapping_file(path: Place) -> list[ColumnMapping]:
     """The rules of one mapping file, one or more; ``UserError`` names file, rule and key of a mistake."""
     import yaml
 
-    if path.stat().st_size > _MAX_BYTES:
-        raise UserError(f"{path} is larger than a mapping can be; expected a short list of column names.")
     try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise UserError(f"{path} is larger than a mapping can be; expected a short list of column names.")
         content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError) as fault:
+    except OSError as fault:
+        if is_remote(path) and not isinstance(fault, FileNotFoundError):
+            raise
+        raise UserError(f"{path} cannot be read ({fault.strerror or type(fault).__name__}).") from None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as fault:
         raise UserError(f"{path} is not valid YAML: {' '.join(str(fault).split())}.") from None
     rules = [content] if isinstance(content, dict) else content
     if not isinstance(rules, list) or not rules:

@@ -18,11 +18,10 @@ from fashion_assets.posts.landed import (
     landing_root,
     months_with_rows,
     read_hidden,
-    read_kept,
     read_media_manifest,
     read_post_index,
 )
-from fashion_assets.posts.schemas import MONTH_DIGESTS, ROW_DIGESTS
+from fashion_assets.posts.schemas import MONTH_DIGESTS, ROW_DIGESTS, table_to_frame
 from fashion_assets.storage.files import write_parquet_atomic
 from fashion_assets.storage.parquet_files import read_parquet_schema
 from fashion_assets.storage.places import Place, Stamp
@@ -79,13 +78,14 @@ def remember_digests(lake: Place, before: Mapping[str, MonthDigest], touched: Co
 
 
 def known_digests(lake: Place) -> dict[str, MonthDigest] | None:
-    """What the last landing wrote down; None if that is gone."""
-    return _kept(lake) if _digests_path(lake).exists() else None
+    """What the last landing wrote down; None if that is gone or damaged though there are months."""
+    kept = _kept(lake)
+    return kept if kept or not landed_files(lake) else None
 
 
 def _kept(lake: Place) -> dict[str, MonthDigest]:
     try:
-        kept = read_kept(lake, "month_digests", MONTH_DIGESTS)
+        kept = table_to_frame(read_hidden(_digests_path(lake), MONTH_DIGESTS))
     except FileNotFoundError:  # a landing in another process has forgotten them at this moment
         return {}
     rows = zip(kept["month"], kept["files"], kept["digest"], strict=True)

@@ -17,6 +17,7 @@ from fashion_assets.posts.times import parse_fetch_time, quoted
 
 _INDEX_COLUMNS = POST_INDEX.names
 _NEVER = datetime(9999, 12, 31)
+_WIDEN = "set FASHION_FIRST_MONTH earlier (a file that still lies in incoming/ is then landed again), or drop the row."
 
 
 def month_of(day: date | datetime) -> str:
@@ -47,9 +48,14 @@ def date_rows(rows: pd.DataFrame, first_month: str, last_month: str, today: date
                 if faults[place] is None:
                     columns[place] = "post_date"
                     said = f"{quoted(shown)} means {day}" if shown else f"The id says {day}"
+                    advice = (
+                        _WIDEN
+                        if month_of(day) < first_month
+                        else "mend post_date or post_fetch_time, or drop the row."
+                    )
                     faults[place] = (
                         f"{said}, which is outside of what this lake holds ({first_month} to {last_month}, "
-                        f"not after {today}); set FASHION_FIRST_MONTH earlier, or drop the row."
+                        f"not after {today}); {advice}"
                     )
                 day, source = None, None
         fetched.append(fetch)
@@ -70,6 +76,11 @@ def date_rows(rows: pd.DataFrame, first_month: str, last_month: str, today: date
     common = min(counted.index[counted == counted.max()]) if len(counted) else None
     dated["fallback_month"] = [common or held(fetch) or first_month for fetch in fetched]
     return dated
+
+
+def reaches_before(rows: pd.DataFrame) -> bool:
+    """Whether ``date_rows`` refused one of these rows for a day before the first month of the lake."""
+    return bool(rows["fault"].str.endswith(_WIDEN, na=False).any())
 
 
 def index_of(rows: pd.DataFrame) -> pd.DataFrame:

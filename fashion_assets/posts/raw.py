@@ -6,7 +6,9 @@ import pandas as pd
 import pyarrow as pa
 
 from fashion_assets.posts.landed import (
+    DIGEST_IN_NAME,
     month_files,
+    read_ledger,
     read_media_manifest,
     read_post_ids,
     read_post_index,
@@ -17,7 +19,8 @@ from fashion_assets.storage.places import Place
 
 
 def collect_raw_posts(lake: Place, month: str) -> pd.DataFrame:
-    """The posts of a month (``RAW_POSTS``): the newest fetch wins, ties go to the later file name and row.
+    """The posts of a month (``RAW_POSTS``): the newest fetch wins, ties go to the later file name, then to the
+    file that landed later (one that was mended and delivered again under its name), then to the later row.
 
     A row without post id (a broken line, or an empty id) is a row of its own. ``resolved_date`` is the one
     that placed the post, which an earlier crawl may have decided; a date that is a fault of the newest crawl
@@ -65,14 +68,20 @@ def counts_of(raw_posts: pa.Table) -> dict[str, int]:
 
 
 def _landed_rows(lake: Place, month: str) -> pd.DataFrame | None:
-    frames = [read_rows(path) for path in month_files(lake, month)]
+    # The ledger has a line per landed file, the newest last. Rows without one (it was lost, or the landing was killed
+    # and the file is gone) are taken for older: what still lies in incoming/ has landed again since.
+    order = {digest[:DIGEST_IN_NAME]: place for place, digest in enumerate(read_ledger(lake)["digest"])}
+    frames = [read_rows(path).assign(landed=order.get(path.stem, -1)) for path in month_files(lake, month)]
     return pd.concat(frames, ignore_index=True) if frames else None
 
 
 def _newest_first(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(the newest row of every post and all rows without post id, the older rows, oldest first)."""
     ordered = rows.sort_values(
-        ["fetched_at", "source_file", "source_row"], kind="stable", na_position="first", ignore_index=True
+        ["fetched_at", "source_file", "landed", "source_row"],
+        kind="stable",
+        na_position="first",
+        ignore_index=True,
     )
     older = ordered["post_id"].notna() & ordered["post_id"].duplicated(keep="last")
     return ordered[~older], ordered[older]

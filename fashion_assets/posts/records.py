@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from fashion_assets.posts.times import to_shanghai
+from fashion_assets.posts.times import quoted, to_shanghai
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.parquet_cells import parquet_columns
+
+#: Up to here every whole number has a float of its own.
+_EXACT_FLOATS = 2**53
+_ROUNDED = re.compile(r"[0-9](?:\.[0-9]+)?E\+[0-9]+", re.I)
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,16 @@ def parquet_records(data: bytes) -> tuple[list[str], Iterator[Record]]:
     return columns, records()
 
 
+def rounded_id(post_id: str) -> str | None:
+    """A sentence where a spreadsheet or a float has rounded an id, so that ids of several posts became one."""
+    if not _ROUNDED.fullmatch(post_id.strip()):
+        return None
+    return (
+        f"post_id {quoted(post_id)} is a number that was rounded, by a spreadsheet or as a float; different posts "
+        "may have it. Export the ids as text."
+    )
+
+
 def cell_text(value: Any) -> str | None:
     """A typed cell as the text that a CSV would hold: whole numbers without point, lists joined by commas."""
     if value is None:
@@ -87,7 +102,8 @@ def cell_text(value: Any) -> str | None:
     if isinstance(value, float):
         if not math.isfinite(value):
             return None
-        return str(int(value)) if value.is_integer() else repr(value)
+        # A larger one may stand for several numbers: to write all its digits out would hide that.
+        return str(int(value)) if value.is_integer() and abs(value) < _EXACT_FLOATS else repr(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, datetime):

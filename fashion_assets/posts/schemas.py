@@ -104,7 +104,8 @@ LEDGER = pa.schema(
         ("reason", pa.string()),
         ("notes", pa.list_(pa.string())),
         ("landed_at", pa.timestamp("s")),
-        # Digest of the mapping that it was read with: another mapping means landing it again.
+        # Digest of the mapping that it was read with: another mapping means landing it again. With ``@2019-01`` behind
+        # it an earlier first month does too, as rows were refused for lying before that one.
         ("mapping", pa.string()),
     ]
 )

@@ -14,7 +14,7 @@ from fashion_assets.posts.completeness import Deliveries
 from fashion_assets.posts.landed import read_crawl_seen, write_crawl_seen
 from fashion_assets.posts.media_names import readable
 from fashion_assets.posts.settling import Arrivals, still_written, unfinished_download
-from fashion_assets.storage.places import Place, Stamp, inside
+from fashion_assets.storage.places import Place, Stamp, existing, inside
 
 
 def name_in(incoming: Place, path: Place) -> str:
@@ -72,7 +72,9 @@ def files_that_wait(
             waiting[path] = reason
         elif stamp is not None and not deliveries.says_whole(path, stamp, incoming):
             undecided[path] = stamp
-    for path in deliveries.listed.keys() - files.keys():
+    # A delivery may list its own markers and mappings, which are no files to land.
+    others = deliveries.listed.keys() - files.keys()
+    for path in others - existing(others):
         waiting[path] = deliveries.contradiction(path, None) or ""
     if settle_seconds is not None:
         return waiting | still_written(undecided, settle_seconds, sleep)

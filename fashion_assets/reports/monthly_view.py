@@ -246,7 +246,7 @@ def left_out_sentences(counts: ReportCounts, unclustered: int) -> list[str]:
     if names:
         more = n - len(names)
         listed = ", ".join(names) + (f" and {quantity(more)} more" if more > 0 else "")
-        unread += f": {listed}. Why is in the table post_images (status refused, column reason)"
+        unread += f": {listed}. Why is in the table images of the warehouse (status refused, column reason)"
     threshold = percent(counts.garment_threshold, 0)
     return [
         f"{unread}.",

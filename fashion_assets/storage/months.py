@@ -25,18 +25,18 @@ def key_of_month(month: str) -> str:
 
 def shift_month(month: str, by: int) -> str:
     """The month ``by`` months later (earlier, if negative)."""
-    index = int(month[:4]) * 12 + int(month[5:7]) - 1 + by
+    index = _index(month) + by
     return f"{index // 12:04d}-{index % 12 + 1:02d}"
+
+
+def _index(month: str) -> int:
+    return int(month[:4]) * 12 + int(month[5:7]) - 1
 
 
 def month_range(first: str, last: str) -> list[str]:
     """Every month from ``first`` to ``last``, both included; empty if ``last`` is before ``first``."""
-    months = []
-    month, last = month_of_key(first), month_of_key(last)
-    while month <= last:
-        months.append(month)
-        month = shift_month(month, 1)
-    return months
+    first, last = month_of_key(first), month_of_key(last)
+    return [shift_month(first, by) for by in range(_index(last) - _index(first) + 1)]
 
 
 def parse_months(text: str, available: Iterable[str] = ()) -> list[str]:

@@ -76,6 +76,8 @@ def _publish(
             connection.execute("CHECKPOINT")
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
+        # Of whoever opened the old file for writing: beside the new one it would keep everybody from opening that.
+        Path(f"{path}.wal").unlink(missing_ok=True)
         temporary.replace(path)
         _fsync_folder(path.parent)
     finally:
@@ -160,7 +162,18 @@ def answer(path: Path, sql: str) -> pa.Table:
             "fewer columns, some months, a filter before the sort or join, groups in place of lists"
         ) from fault
     except duckdb.Error as fault:
-        raise UserError(f"the warehouse says: {str(fault).strip()}") from fault
+        # Of a process that opened the file before this one for writing, and wrote after this one was published.
+        foreign = "WAL does not match" in str(fault)
+        advice = f" End who opened it for writing, then delete {path}.wal." if foreign else ""
+        raise UserError(f"the warehouse says: {str(fault).strip()}{advice}") from fault
+    except OSError as fault:
+        if fault.errno is not None:  # the system's, with a name and a number
+            raise
+        # What DuckDB finds while the rows are handed over, such as 2 GB of text in one piece, comes as this.
+        found = (
+            str(fault).strip().partition("\n")[0]
+        )  # behind it DuckDB names a setting, which is locked here
+        raise UserError(f"the warehouse says: {found} Ask for less at a time.") from fault
 
 
 def _refuse_all_but_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
@@ -174,16 +187,21 @@ def _refuse_all_but_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> 
     import duckdb
 
     # DuckDB counts bytes; a word within quotes or a comment begins no token.
-    written = sql.encode()
+    try:
+        written = sql.encode()
+    except UnicodeEncodeError as fault:  # of bytes that a shell passed on
+        raise UserError(
+            f"the statement is not UTF-8 text behind {sql[: fault.start]!r}; type that part anew"
+        ) from None
     if any(_COPY.match(written, start) for start, _ in duckdb.tokenize(sql)):
         raise UserError(f'copy writes files (a column of that name is "copy", in quotes); {_ONLY_READ}')
     statements = connection.extract_statements(sql)
     if len(statements) != 1:
         raise UserError(f"one statement at a time, please; this text holds {len(statements)}")
-    kind = statements[0].type.name
+    kind = _kind(statements[0])
     if kind in ("EXPLAIN", "MULTI"):
         sql = _EXPLAIN.sub("", sql, count=1) if _EXPLAIN.match(sql) else sql
-        inner = [one.type.name for one in connection.extract_statements(sql)]
+        inner = [_kind(one) for one in connection.extract_statements(sql)]
         if inner == ["SELECT"] or (inner == ["MULTI"] and _READING_WORD.match(sql)):
             return
         raise UserError(
@@ -191,6 +209,14 @@ def _refuse_all_but_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> 
         )
     if kind != "SELECT":
         raise UserError(f"this is a {kind} statement; {_ONLY_READ}")
+
+
+def _kind(statement: duckdb.Statement) -> str:
+    """DuckDB's name for a kind of statement; its Python module has none for the newest (CONNECT)."""
+    try:
+        return str(statement.type.name)
+    except ValueError:
+        return "foreign"
 
 
 @contextmanager

@@ -33,14 +33,14 @@ def welcome(window: PostWindow, found: Tracked, styles: LivingStyles, params: Co
         min_posts=params.min_posts,
         seed=params.seed,
     )
-    usual = _usual_separation(found)
+    least = max(params.min_separation * _usual_separation(found), params.least_separation)
     newest = window.ages[recent] == 0
     for group in groups:
         n = len(group.rows)
         # a style that is already gone again is no new style: the newest month has half its fair part or more
         present = int(newest[group.rows].sum()) >= 0.5 * n * float(newest.mean())
         share_low = float(wilson_interval(n, len(recent))[0])
-        if present and share_low >= params.min_share and group.separation >= params.min_separation * usual:
+        if present and share_low >= params.min_share and group.separation >= least:
             _enter(group, recent, months, window, found, styles, params)
 
 

@@ -29,7 +29,9 @@ class ContinuationParams:
 
     New styles: `min_posts` 8 recent posts at least, and the lower end of the 95 % interval of their share over
     `min_share` 0.01. They are looked for in the newest month, in up to `max_recent` 3 while these hold fewer than
-    `recent_posts` 1,000. `min_separation` 0.5: half as separate as the median of the known ones.
+    `recent_posts` 1,000. `min_separation` 0.5: half as separate as the median of the known ones, and
+    `least_separation` 0.1: where posts are all of one kind, the known ones are hardly apart either, or there is one
+    only, and strays on one side of it would be a style every month.
 
     Splits and merges: `style_posts` 80 are judged on, as 40 a fold show a valley between groups four standard
     deviations apart. `split_p` 0.05: the test takes the worse of two sides, so one group seldom comes near it.
@@ -55,6 +57,7 @@ class ContinuationParams:
     recent_posts: int = 1_000
     max_recent: int = 3
     min_separation: float = 0.5
+    least_separation: float = 0.1
     style_posts: int = 80
     split_p: float = 0.05
     split_depth: float = 0.6

@@ -18,11 +18,11 @@ import pandas as pd
 import pyarrow as pa
 
 from fashion_assets.encoders.tables import vectors_of
+from fashion_assets.posts.same_text import EMPTY_TEXT
 from fashion_assets.storage.intervals import wilson_interval
 from fashion_assets.styles.engagement import ENGAGEMENTS, winsor_limit, winsorised_mean
 from fashion_assets.styles.naming import CANDIDATES, facet_of_words, name_styles
 from fashion_assets.styles.representatives import diverse
-from fashion_assets.styles.same_text import EMPTY_TEXT
 from fashion_assets.styles.schemas import STYLE_PROFILES, frame_of
 
 TOP_KEYWORDS = 10
@@ -51,10 +51,10 @@ def profile_styles(
     """STYLE_PROFILES: one row per style of `month` with at least one post, by style id.
 
     Shares are of the month's posts that have a style. Counts that are unknown stay out of medians and means. Posts
-    of the same text (content_hash) are shown once, those without any text are told apart. Representatives are taken from the posts nearest to the centroid:
-    with `multimodal_embeddings` as `vectors` those that differ among them (`representatives.diverse`), else simply
-    the nearest. Pictures are the kept garments of those posts, one per post before a second of any; with POST_IMAGES
-    as `images` a near-duplicate group is shown once, else a digest.
+    of the same text (content_hash) are shown once, those without any text are told apart. Representatives are taken
+    from the posts nearest to the centroid: with `multimodal_embeddings` as `vectors` those that differ among them
+    (`representatives.diverse`), else simply the nearest. Pictures are the kept garments of those posts, one per post
+    before a second of any; with POST_IMAGES as `images` a near-duplicate group is shown once, else a digest.
     """
     from fashion_assets.keywords.facets import class_tfidf
 
@@ -142,8 +142,7 @@ def _distinct(post_ids: Sequence[str], hashes: dict[str, str | None]) -> list[st
     first: dict[str, str] = {}
     for post in post_ids:
         content = hashes.get(post)
-        known = isinstance(content, str) and content != EMPTY_TEXT
-        first.setdefault(content if known else post, post)
+        first.setdefault(content if isinstance(content, str) and content != EMPTY_TEXT else post, post)
     return list(first.values())
 
 

@@ -93,7 +93,8 @@ def forecast(
     ``date`` is the first of the month for months. ``note`` says what cannot be known, such as a yearly season
     from under two years. Where no value was below zero no forecast is. ``thorough`` also tries AutoETS, AutoARIMA
     and AutoTheta of statsforecast on series with two seasons, if at most ``MAX_SERIES`` are weekly and at most
-    ``MAX_SERIES`` others. Raises UserError for what ``read_series`` refuses, and for a horizon under 1.
+    ``MAX_SERIES`` others. Raises UserError for what ``read_series`` refuses, for a horizon under 1, and for a value
+    outside ``bounds``.
     """
     return forecast_and_backtest(series, horizon, freq, level=level, bounds=bounds, thorough=thorough)[0]
 
@@ -131,6 +132,8 @@ def forecast_and_backtest(
     """What ``forecast`` and ``backtest`` return, each series' past gone through once."""
     _check(horizon, level)
     read = read_series(series, freq)
+    if bounds is not None:
+        _check_bounds(read, *bounds)
     alone = [one for one in read if not is_panel_series(one)]
     # Counted over all panels: series of many lengths are many small ones.
     tried = thorough and len(read) - len(alone) <= MAX_SERIES
@@ -198,6 +201,19 @@ def _check(horizon: int, level: float) -> None:
             f"the horizon is {horizon} and the level {level}; expected at least 1 step and a level such as "
             "0.8"
         )
+
+
+def _check_bounds(read: list[Series], lowest: float, highest: float) -> None:
+    """A history outside would be forecast at the bound: 12.5 as 1, where percent were meant."""
+    for one in read:
+        outside = (one.values < lowest) | (one.values > highest)
+        if outside.any():
+            step = int(np.argmax(outside))
+            raise UserError(
+                f"the series {one.series_id} is {one.values[step]:g} on {one.dates[step]:%Y-%m-%d}, which is outside "
+                f"{lowest:g} to {highest:g}; shares lie between 0 and 1 (divide percent by 100), other figures are "
+                "forecast without bounds"
+            )
 
 
 def _seasonal(one: Series) -> bool:

@@ -16,10 +16,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fashion_assets.posts.same_text import EMPTY_TEXT
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.lake import Lake
 from fashion_assets.styles.engagement import ENGAGEMENTS, winsor_limit
-from fashion_assets.styles.same_text import EMPTY_TEXT as EMPTY_TEXT
 from fashion_assets.trends.time_axis import checked_months
 
 # A keyword in fewer posts over all months has no curve worth a row; its interval would span everything.

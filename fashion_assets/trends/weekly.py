@@ -17,10 +17,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fashion_assets.posts.same_text import EMPTY_TEXT
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.intervals import wilson_interval
 from fashion_assets.storage.lake import Lake
-from fashion_assets.styles.same_text import EMPTY_TEXT
 from fashion_assets.trends.coverage import Coverage, first_day, last_day
 from fashion_assets.trends.schemas import WEEKLY_TRENDS
 from fashion_assets.trends.time_axis import checked_months

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import dagster as dg
@@ -100,6 +101,17 @@ def test_a_month_without_a_post_goes_through(settings: Settings) -> None:
         month="2024-04-01",
     )
     assert all(check.passed for check in checks.values())
+
+
+def test_the_benchmark_of_the_checks_prints_what_each_says(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``docs/checks.md`` sends people to it."""
+    evaluate(settings, "raw_posts", "cleaned_posts", "quarantined_posts")
+    monkeypatch.setattr("sys.argv", ["checks.py", "--data-dir", str(settings.root)])
+    runpy.run_path(str(PROJECT_ROOT / "benchmarks" / "checks.py"), run_name="__main__")
+    printed = capsys.readouterr().out
+    assert "ok   month_volume 2024-05: 7 posts" in printed and ", 0 fired" in printed
 
 
 def test_the_document_names_every_check_and_no_other() -> None:

@@ -99,6 +99,30 @@ def test_a_first_month_has_fixed_limits_only(look: Look) -> None:
     assert not found("quarantine_rate", look).passed and not found("repeated_texts", look).passed
 
 
+@pytest.mark.parametrize("usual", [2, 5, 12])
+def test_what_chance_does_to_small_months_is_no_warning(look: Look, usual: int) -> None:
+    """As many posts as come by chance (Poisson), one of twelve refused, one of four a repeated text."""
+    rng = np.random.default_rng(usual)
+    fired = []
+    for _ in range(40):
+        for month in [*EARLIER, MONTH]:
+            posts = int(rng.poisson(usual))
+            refused, texts = rng.binomial(posts, 1 / 12), posts - rng.binomial(max(posts - 1, 0), 1 / 4)
+            write_posts(look, month, posts, refused=int(refused), texts=int(texts))
+        looks = [found(name, look) for name in ("month_volume", "quarantine_rate", "repeated_texts")]
+        fired += [finding.found for finding in looks if not finding.passed]
+    assert fired == []
+
+
+def test_a_small_month_that_is_bad_throughout_is_a_warning(look: Look) -> None:
+    write_posts(look, MONTH, posts=8, refused=9, texts=1)
+    assert not found("quarantine_rate", look).passed and not found("repeated_texts", look).passed
+    for month in EARLIER:
+        write_posts(look, month, posts=20)
+    write_posts(look, MONTH, posts=60)
+    assert not found("month_volume", look).passed
+
+
 def test_later_months_are_no_history(look: Look) -> None:
     for month in (shift_month(MONTH, n) for n in range(1, 5)):
         write_posts(look, month)

@@ -345,6 +345,16 @@ def test_refused_files_do_not_hold_up_the_others(house: House, monkeypatch: pyte
     assert [house.tick() for _ in range(3)][-1] == ["2024-01-01"]
 
 
+def test_a_tick_says_of_refused_files_that_they_are(house: House) -> None:
+    for number in range(7):
+        house.crawl(f"a{number}.csv").write_text(f"no,crawl\n{number},1\n")
+    house.tick()
+    for _ in range(2):  # also when they were refused before
+        assert house.tick() == []
+        assert house.said.count("was refused: the required columns") == 5
+        assert "2 more files were refused" in house.said
+
+
 def test_a_tick_reads_no_more_of_the_lake_when_more_has_landed(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,13 +43,12 @@ def planner(
 
 
 def made(instance: dg.DagsterInstance, plan: Planner, nodes: list[Node], **metadata: int) -> None:
-    """Record materialisations as a run would; models and warehouse are empty files, tables are not looked for."""
+    """Record materialisations as a run would; models, warehouse, pages are empty files, tables are not looked for."""
     versions = {
         spec.key.to_user_string(): spec.code_version for spec in build_definitions().resolve_all_asset_specs()
     }
     for node in nodes:
-        file = plan.file_of(node)
-        if file is not None:
+        for file in filter(None, (plan.file_of(node), *plan.pages_of(node))):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.touch()
         tags = {"dagster/code_version": versions[node.asset] or "", "dagster/data_version": "same"}
@@ -104,6 +103,19 @@ def test_nothing_is_planned_when_all_is_made_and_only_what_follows_when_one_is_n
     # February's report charts January's shares; nothing else of February is made anew, and no model is.
     assert {name for name in planned if name.endswith("2024-02")} == {"monthly_style_report 2024-02"}
     assert not {"word_vectors", "style_model 2024-01"} & planned
+
+
+def test_a_page_that_was_deleted_is_made_again(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    """A folder of reports that somebody cleared away is not fresh; the tables are, and stay."""
+    plan = planner(instance, tmp_path)
+    made(instance, plan, plan.plan(), landed_posts=10)
+    reports = Settings(data_dir=tmp_path).reports
+    (reports / "2024-01" / "style_report.html").unlink()
+    (reports / "style_atlas.html").unlink()
+    again = planner(instance, tmp_path)
+    assert below(again.plan()) == {"monthly_style_report 2024-01", "style_atlas"}
+    page = Node("monthly_style_report", key_of_month("2024-01"))
+    assert again.reason(page) == "style_report.html is gone"
 
 
 def test_pinned_assets_are_made_anew_when_the_corpus_has_doubled(

@@ -85,9 +85,26 @@ def test_a_run_that_failed_says_why(
     materialise(settings, instance)
     record_summaries(instance, settings)
     (line,) = lines(settings)
+    assert line["peak_memory_mb"] > 50
     assert (line["outcome"], line["by"], line["failed_steps"]) == ("FAILURE", "person", ["clean_month"])
     assert line["error"] == "clean_month: the posts of 2024-05 cannot be read"
+    assert line["steps"].keys() >= {"raw_posts", "clean_month"}, "what failed took its time too"
     assert (line["arrived"], line["kept"]) == (8, None), "what was made before it counts"
+
+
+def test_a_run_that_stores_no_table_tells_its_memory_also_when_it_fails(
+    settings: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The warehouse and the reports write their files themselves; a report has a month's pictures in memory."""
+    job = build_definitions(settings).resolve_implicit_global_asset_job_def()
+    for _ in range(2):
+        selected = [dg.AssetKey("warehouse")]
+        job.execute_in_process(asset_selection=selected, instance=instance, raise_on_error=False)
+        monkeypatch.setattr("fashion_assets.defs.warehouse.publish_tables", lambda *_: 1 / 0)
+    record_summaries(instance, settings)
+    failed, well = lines(settings)
+    assert (failed["outcome"], well["outcome"]) == ("FAILURE", "SUCCESS")
+    assert failed["peak_memory_mb"] >= well["peak_memory_mb"] > 50
 
 
 def test_a_run_that_was_killed_has_its_line_once_it_is_found(

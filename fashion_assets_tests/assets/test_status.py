@@ -21,6 +21,7 @@ from fashion_assets.defs.planning import Planner
 from fashion_assets.defs.run_tags import BEGAN, HOST, PID, process_began
 from fashion_assets.defs.status import Standing, State, standings
 from fashion_assets.settings import Settings
+from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.months import key_of_month
 
 HEADER = "poster_id,post_id,post_title,post_date,post_content,post_fetch_time"
@@ -248,6 +249,30 @@ def run_line(number: int, **values: object) -> dict[str, object]:
         "peak_memory_mb": 1234.0,
         **values,
     }
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["status", "--runs"], ["run"]])
+def test_a_run_history_that_does_not_answer_is_told_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """A full disk, a mount that is only read: SQLite raises what looks like a fault of ours."""
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    for name in ("runs.db", "history/runs.db"):  # no file can be opened where a folder is
+        (tmp_path / "dagster_home" / name).mkdir(parents=True)
+    answer = CliRunner().invoke(app, [*arguments, "--data-dir", str(tmp_path)])
+    assert isinstance(answer.exception, UserError)
+    said = str(answer.exception)
+    assert said.startswith(f"the run history of {tmp_path / 'dagster_home'} does not answer (unable to open")
+
+
+def test_a_damaged_run_history_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    history = tmp_path / "dagster_home" / "history"
+    history.mkdir(parents=True)
+    (history / "runs.db").write_bytes(b"no database at all, but as long as the header of one" * 100)
+    answer = CliRunner().invoke(app, ["status", "--data-dir", str(tmp_path)])
+    assert isinstance(answer.exception, UserError)
+    assert "(file is not a database)" in str(answer.exception) and "move away" in str(answer.exception)
 
 
 def test_runs_are_whole_in_eighty_columns_and_as_many_as_asked_for(

@@ -62,6 +62,7 @@ USER_DEPLOYMENT = {
     "includeConfigInLaunchedRuns",
     "env",
     "envSecrets",
+    "podSecurityContext",
     "volumeMounts",
     "volumes",
     "resources",
@@ -175,6 +176,28 @@ def test_the_workspace_names_the_code_server() -> None:
     assert (origin.host, origin.port, origin.location_name) == ("127.0.0.1", 4000, "fashion_assets")
 
 
+def image_user() -> int:
+    """The uid, and gid, that the containers run as."""
+    text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    user, name = re.search(r"useradd --uid (\d+) .*?(\w+) \\\n", text).groups()  # type: ignore[union-attr]
+    assert f"\nUSER {name}\n" in text
+    return int(user)
+
+
+def test_the_user_of_the_image_owns_what_compose_mounts() -> None:
+    """A new volume gets the owner of the folder of the image that it is mounted on, root where there is none."""
+    assert image_user() == 10001
+    (owned,) = re.findall(
+        r"chown -R fashion:fashion (.+)", (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    )
+    compose = parsed("compose/docker-compose.yaml")
+    for name, service in compose["services"].items():
+        for mount in service.get("volumes", []):
+            source, target = mount.split(":")[:2]
+            if name != "postgres" and source in compose["volumes"]:
+                assert target in owned.split(), mount
+
+
 def test_compose_publishes_on_loopback_alone() -> None:
     compose = parsed("compose/docker-compose.yaml")
     services = compose["services"]
@@ -203,6 +226,16 @@ def test_compose_publishes_on_loopback_alone() -> None:
     offered = dict(re.findall(r"^(\w+)=(.*)$", example, re.M))
     assert asked == {"DAGSTER_PG_PASSWORD", "FASHION_DATA"} and asked <= set(offered)
     assert offered["DAGSTER_PG_PASSWORD"] == ""
+
+
+def test_the_runbook_works_in_containers() -> None:
+    """Nothing but the data root is there to be written to, and a restored database can be named."""
+    readme = (DEPLOY / "README.md").read_text(encoding="utf-8")
+    rekey = readme.split("### Re-key authors")[1].split("###")[0]
+    assert "mv lake/landing before-rekey/" in rekey and "../" not in rekey
+    compose = (DEPLOY / "compose" / "docker-compose.yaml").read_text(encoding="utf-8")
+    assert "DAGSTER_PG_DB=restored" in readme and "DAGSTER_PG_DB: ${DAGSTER_PG_DB:-dagster}" in compose
+    assert "\nDAGSTER_PG_DB=dagster" in (DEPLOY / "compose" / "example.env").read_text(encoding="utf-8")
 
 
 def test_the_image_installs_what_the_instances_load() -> None:
@@ -247,7 +280,11 @@ def test_helm_values_are_the_instance_in_the_words_of_the_chart() -> None:
     logs = in_snake_case(values["computeLogManager"]["config"]["s3ComputeLogManager"])
     assert {**logs, "bucket": None} == {**base["compute_logs"]["config"], "bucket": None}
     assert values["telemetry"] == {"enabled": False}
-    assert values["dagsterWebserver"]["service"]["type"] == "ClusterIP"
+    service = values["dagsterWebserver"]["service"]
+    assert service["type"] == "ClusterIP"
+    # The chart has the container listen on the service's port.
+    assert service["port"] >= 1024, "the image's user may not listen there"
+    assert f"3000:{service['port']}" in (DEPLOY / "README.md").read_text(encoding="utf-8")
     settings = {pair["name"]: pair["value"] for pair in deployment["env"]}
     fields = {name.removeprefix("FASHION_").lower() for name in settings}
     assert fields <= set(Settings.model_fields)
@@ -264,6 +301,10 @@ def test_the_data_volume_is_the_one_that_everything_mounts() -> None:
     specs = [group["template"]["spec"] for group in groups]
     for holder in [deployment, *specs]:
         assert {"name": "data", "persistentVolumeClaim": {"claimName": claim}} in holder["volumes"]
+    launcher = parsed("kubernetes/values.yaml")["runLauncher"]["config"]["k8sRunLauncher"]
+    pods = [launcher["runK8sConfig"]["podSpecConfig"], *specs]
+    contexts = [deployment["podSecurityContext"], *(pod["securityContext"] for pod in pods)]
+    assert {context["fsGroup"] for context in contexts} == {image_user()}, "who writes to the volume"
     for spec in specs:
         (container,) = spec["containers"]
         environment = {pair["name"]: pair["value"] for pair in container["env"]}

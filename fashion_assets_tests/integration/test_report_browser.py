@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from fashion_assets.reports.atlas import render_style_atlas
 from fashion_assets.reports.atlas_pictures import PictureSheets, picture_sheets
 from fashion_assets.reports.monthly import render_monthly_report
+from fashion_assets.reports.quarantine import quarantine_summary
 from fashion_assets_tests.unit.test_reports_demo import HOSTILE, atlas_frame, report_data
 
 pytestmark = pytest.mark.browser
@@ -95,6 +97,25 @@ def test_month_shows_the_grid_without_scrolling_sideways(browser: Any, tmp_path:
     assert browser.execute_script(columns) == 10
     assert browser.execute_script("return document.querySelectorAll('.pictures').length") == 5
     assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_column_of_what_was_left_out_is_one_word(browser: Any, tmp_path: Path) -> None:
+    reason = pd.DataFrame(
+        {
+            "column": ["post_fetch_time"],
+            "reason": ["a long sentence about the fetch time of the post " * 5],
+            "source_file": ["crawl_2024-01.csv"],
+            "source_row": [3],
+        }
+    )
+    data = replace(report_data(tmp_path), quarantine_reasons=quarantine_summary(reason))
+    open_page(browser, tmp_path / "month.html", render_monthly_report(data))
+    lines = """
+        const words = document.createRange();
+        words.selectNodeContents(document.querySelector("section[aria-labelledby=left-out] td.name"));
+        return words.getClientRects().length;
+        """
+    assert browser.execute_script(lines) == 1
 
 
 def test_chart_labels_do_not_overlap(browser: Any, tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import fashion_assets.cli as cli
+from fashion_assets.storage.errors import UserError
 
 
 def said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fault: OSError) -> str:
@@ -62,3 +64,27 @@ def test_a_full_disk_says_where(
     assert "the disk is full" in said(monkeypatch, capsys, nowhere)
     unnamed = OSError(errno.EACCES, "Permission denied")
     assert "--debug shows which" in said(monkeypatch, capsys, unnamed)
+
+
+@pytest.mark.parametrize("spec", ["hf:[/x]", "timm:[/x]"])
+def test_an_encoder_in_brackets_is_a_name_and_no_markup(tmp_path: Path, spec: str) -> None:
+    ran = CliRunner().invoke(cli.app, ["encoders", "export", spec, str(tmp_path / "made")])
+    assert isinstance(ran.exception, UserError) and "[/x]" in str(ran.exception)
+
+
+def test_a_fault_that_quotes_a_file_commands_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A crawl file may be called anything; `run` names it."""
+    assert "\\u001b]0;owned\\u0007" in said(monkeypatch, capsys, OSError("\x1b]0;owned\x07.csv was refused"))
+    cli._print_lines(["\x1b]0;owned\x07.csv [red]was refused"])
+    assert capsys.readouterr().out == "\\u001b]0;owned\\u0007.csv [red]was refused\n"
+
+
+def test_a_folder_in_brackets_is_a_name_and_no_markup(tmp_path: Path) -> None:
+    for name in ("a[old]", "a[/x]"):
+        made = CliRunner().invoke(
+            cli.app,
+            ["sample", str(tmp_path / name), "--months", "1", "--posts-per-month", "10", "--products", "0"],
+        )
+        assert f"--data-dir {tmp_path / name}\n" in made.output

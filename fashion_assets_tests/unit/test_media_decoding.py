@@ -346,6 +346,17 @@ def heic_bytes(picture: Image.Image, **options: Any) -> bytes:
     return data.getvalue()
 
 
+@pytest.mark.parametrize(("mode", "kind"), [("I;16", np.uint16), ("I", np.int32), ("F", np.float32)])
+def test_deep_greys_of_many_rows_share_one_range(tmp_path: Path, mode: str, kind: Any) -> None:
+    """They are spread some rows at a time, which must not show: the brightest row may be the last."""
+    values = np.linspace(0, 40_000, 700).repeat(3).reshape(700, 3).astype(kind)
+    path = tmp_path / "deep.tiff"
+    Image.fromarray(values).save(path)
+    top = 65535.0 if mode == "I;16" else 40_000.0
+    expected = np.clip(values.astype(np.float64) * (255.0 / top), 0, 255).astype(np.uint8)
+    assert (decode_image(path).rgb == expected[..., None]).all()
+
+
 def test_heic(tmp_path: Path) -> None:
     path = tmp_path / "a.heic"
     data = heic_bytes(scene(512, 384))

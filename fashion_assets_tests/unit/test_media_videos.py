@@ -227,12 +227,14 @@ def test_without_pyav_the_refusal_says_what_to_install(
     assert "pip install av" in refusal(path)
 
 
+@pytest.mark.parametrize(("limit", "most"), [("_MAX_STEPS", 1), ("_MAX_STEP_PIXELS", 96 * 128)])
 def test_a_video_without_key_frames_near_the_wanted_one_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, most: int
 ) -> None:
+    """Also by pixels: frames in which nothing changes are some bytes, and as large as frames may be."""
     write = tmp_path / "long.mp4"
     encode(write, grey(*np.linspace(0, 1, 45)), rate=10)
     assert len(decode_video_frames(write)) == 3
-    monkeypatch.setattr("fashion_assets.media.videos._MAX_STEPS", 1)
+    monkeypatch.setattr(f"fashion_assets.media.videos.{limit}", most)
     with pytest.raises(MediaError, match="has no key frame among the 1 frames before"):
         decode_video_frames(write)

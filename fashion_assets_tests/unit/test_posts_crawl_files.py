@@ -285,6 +285,14 @@ def test_gzip_whole_and_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert "more than 100 bytes" in (read(tmp_path, data, "a.csv.gz").refused or "")
 
 
+def test_what_is_packed_and_named_as_text_is_told_so(tmp_path: Path) -> None:
+    data = gzip.compress(csv_text(THREE).encode())
+    assert "add .gz to its name" in (read(tmp_path, data, "a.csv").refused or "")
+    zipped = make_zip(tmp_path / "a.zip", {"a.csv": csv_text(THREE).encode()}).read_bytes()
+    assert "a zip archive or a spreadsheet" in (read(tmp_path, zipped, "b.jsonl").refused or "")
+    assert "name it .parquet" in (read(tmp_path, b"PAR1" + b"\0" * 50, "c.csv").refused or "")
+
+
 def make_zip(path: Path, members: dict[str, bytes]) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in members.items():
@@ -304,6 +312,7 @@ def test_zip_members_are_read_by_name_and_bad_ones_named(tmp_path: Path) -> None
             "c:\\evil.csv": good,
             "inner.zip": b"PK",
             "bad.csv": b"x,y\n1,2\n",
+            "packed.csv.gz": gzip.compress(good),
             "__MACOSX/._b.csv": b"",
         },
     )
@@ -311,9 +320,10 @@ def test_zip_members_are_read_by_name_and_bad_ones_named(tmp_path: Path) -> None
     assert result.refused is None
     assert sorted(result.frame["source_file"].unique()) == ["archive.zip/a.jsonl", "archive.zip/b/二.csv"]
     assert len(result.frame) == 4
-    notes = " ".join(result.notes)
-    assert notes.count("way out of the archive") == 3 and "archive.zip/bad.csv was refused" in notes
-    assert "archive.zip/inner.zip is no CSV" in notes
+    refused = " ".join(result.refused_members.values())
+    assert refused.count("way out of the archive") == 3 and "archive.zip/bad.csv was refused" in refused
+    assert "archive.zip/packed.csv.gz was refused: it is packed within the archive" in refused
+    assert "archive.zip/inner.zip is no CSV" in " ".join(result.notes)
 
 
 def test_zips_that_hold_nothing_readable(tmp_path: Path) -> None:

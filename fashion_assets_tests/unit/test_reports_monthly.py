@@ -87,7 +87,7 @@ def test_what_was_left_out_is_said_in_the_right_number_and_files_are_named(tmp_p
     data = report_data(tmp_path)
     one = ReportCounts(2, 2, 0, 3, 1, 1, 1, refused_names=["p1/2.jpg"])
     text = page_text(render_monthly_report(dataclasses.replace(data, counts=one)))
-    assert "1 picture file could not be read: p1/2.jpg. Why is in the table post_images" in text
+    assert "1 picture file could not be read: p1/2.jpg. Why is in the table images of the warehouse" in text
     assert "1 picture shows less than 5% garment and takes no part in styles." in text
     assert "1 picture repeats another one;" in text
     several = dataclasses.replace(data.counts, refused_names=[f"p{i}/<b>.jpg" for i in range(5)])
@@ -105,6 +105,22 @@ def test_what_was_left_out_is_said_in_the_right_number_and_files_are_named(tmp_p
 def test_the_lineage_says_that_its_evidence_counts_the_window(tmp_path: Path) -> None:
     text = page_text(render_monthly_report(report_data(tmp_path)))
     assert "the evidence counts posts of the window and not of the one month" in text
+
+
+@pytest.mark.parametrize(
+    ("n_styles", "first", "heading"),
+    [
+        (1, "posts fall into 1 style.", "The style"),
+        (4, "posts fall into 4 styles, led by", "The 4 styles"),
+        (6, "posts fall into 6 styles; the 5 largest hold", "The 5 largest styles"),
+    ],
+)
+def test_styles_are_called_the_largest_where_there_are_more(
+    tmp_path: Path, n_styles: int, first: str, heading: str
+) -> None:
+    names = [f"风格 {i}" for i in range(n_styles)]
+    page = render_monthly_report(report_data(tmp_path, names=names, n_months=2))
+    assert first in " ".join(page_text(page).split()) and f'<h2 id="top">{heading}</h2>' in page
 
 
 @pytest.mark.parametrize("n_styles", [0, 1, 2, 200])

@@ -13,6 +13,7 @@ import pytest
 from fashion_assets.media.errors import MediaError
 from fashion_assets.media.locations import resolve_inside
 from fashion_assets.networks.hub import load_folder_or_hub
+from fashion_assets.networks.onnx_session import open_session
 from fashion_assets.posts.archives import open_zip, read_member, zip_members
 from fashion_assets.posts.crawl_files import read_crawl_file
 from fashion_assets.products.card_files import read_card_file
@@ -212,3 +213,29 @@ def test_a_path_that_is_not_there_is_never_asked_of_the_hub(
     )
     with pytest.raises(UserError, match="no file or folder"):
         load_folder_or_hub("encoder", name, tmp_path, lambda folder, short, revision: None)
+
+
+@pytest.mark.parametrize("place", ["../secret.bin", "link.bin", "{folder}/secret.bin"])
+def test_weights_outside_of_an_onnx_folder_are_not_read(tmp_path: Path, place: str) -> None:
+    """A network may keep its weights in files beside it; ONNX Runtime says which files those are."""
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    (tmp_path / "network").mkdir()
+    (tmp_path / "network" / "weights.bin").write_bytes(bytes(16))
+    (tmp_path / "secret.bin").write_bytes(bytes(16))
+    (tmp_path / "network" / "link.bin").symlink_to(tmp_path / "secret.bin")
+
+    def network(location: str) -> Path:
+        weights = onnx.TensorProto(name="w", data_type=1, dims=[4], data_location=1)
+        for key, value in (("location", location), ("offset", "0"), ("length", "16")):
+            weights.external_data.add(key=key, value=value)
+        ends = [onnx.helper.make_tensor_value_info(name, 1, [4]) for name in "xy"]
+        add = onnx.helper.make_node("Add", ["x", "w"], ["y"])
+        graph = onnx.helper.make_graph([add], "g", ends[:1], ends[1:], [weights])
+        versions = {"opset_imports": [onnx.helper.make_opsetid("", 17)], "ir_version": 8}
+        path = tmp_path / "network" / "model.onnx"
+        path.write_bytes(onnx.helper.make_model(graph, **versions).SerializeToString())
+        return path
+
+    assert open_session("a network", network("weights.bin"), "cpu")
+    with pytest.raises(UserError, match="is not an ONNX file that loads"):
+        open_session("a network", network(place.format(folder=tmp_path)), "cpu")

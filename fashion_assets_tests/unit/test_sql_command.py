@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 from pathlib import Path
@@ -13,7 +14,9 @@ import pytest
 from typer.testing import CliRunner
 
 from fashion_assets.cli import app
-from fashion_assets.storage.warehouse import publish_tables
+from fashion_assets.cli.answers import TableFormat, sql
+from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.warehouse import answer, publish_tables
 
 
 @pytest.fixture(scope="module")
@@ -140,3 +143,72 @@ def test_a_table_shows_names_as_they_are_and_counts_what_it_leaves_out(root: Pat
     assert "│ [/b] " in asked(root, "select '[/b]' x, 1 \"[/b]\"", "table").replace("┃", "│")
     shown = asked(root, "select range n, 'a word as wide as the caption' w from range(1000)", "table")
     assert "1000 rows, the first 200 shown" in shown and "│ 199 │" in shown and "│ 200 │" not in shown
+
+
+#: Turns text red, writes to the clipboard, is an eight-bit CSI, and turns the direction of writing.
+COMMANDS = "chr(27) || '[31m' || chr(27) || ']52;c;eA==' || chr(7) || chr(155) || '2J' || chr(8238)"
+
+
+def test_a_table_commands_no_terminal(root: Path) -> None:
+    shown = asked(root, f'select {COMMANDS} x, 1 "\x1b]8;;http://e\x07"', "table")
+    assert "\\u001b[31m\\u001b]52;c;eA==\\u0007\\u009b2J\\u202e" in shown
+    assert "\\u001b]8;;http://e\\u0007" in shown
+    assert not set(shown) & set("\x1b\x07\x9b\u202e")
+    assert " 1 row " in shown
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_a_program_gets_each_character_and_a_terminal_no_command(
+    root: Path, kind: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = []
+    for terminal in (False, True):
+        monkeypatch.setattr("sys.stdout.isatty", lambda terminal=terminal: terminal)
+        sql(f"select {COMMANDS} x", root, TableFormat(kind))
+        said.append(capsys.readouterr().out)
+    piped, on_screen = said
+    whole = "\x1b[31m\x1b]52;c;eA==\x07\x9b2J\u202e"
+    assert whole in (json.loads(piped)[0]["x"] if kind == "json" else piped)
+    assert not set(on_screen) & set("\x1b\x07\x9b\u202e") and "\\u001b[31m" in on_screen
+    assert kind == "csv" or json.loads(on_screen) == json.loads(piped)
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("connect 'x'", "is only read"),
+        ("disconnect", "is only read"),
+        ("explain connect 'x'", "the warehouse says"),
+        (
+            "select 'caf\udce9'",
+            'not UTF-8 text behind "select \'caf"',
+        ),  # what a shell makes of a byte of Latin-1
+    ],
+)
+def test_what_duckdb_has_no_word_for_is_refused_with_a_sentence(
+    root: Path, statement: str, told: str
+) -> None:
+    with pytest.raises(UserError) as refused:
+        answer(root / "warehouse.duckdb", statement)
+    assert told in str(refused.value)
+
+
+def test_a_fault_while_rows_are_handed_over_is_duckdbs_and_no_files(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`select repeat('x', 100000000) from range(50)` ends so, after 2 GB; a full disk is told as one."""
+
+    def fails(fault: OSError) -> None:
+        def bounded(_: Any) -> None:
+            raise fault
+
+        monkeypatch.setattr("fashion_assets.storage.warehouse._bounded", bounded)
+
+    fails(
+        OSError("Arrow Appender: the offset of 2200000000 exceeds this.\n* SET arrow_large_buffer_size=true")
+    )
+    with pytest.raises(UserError, match=r"exceeds this\. Ask for less at a time\.$"):
+        answer(root / "warehouse.duckdb", "select 1")
+    fails(OSError(errno.ENOSPC, "No space left on device"))
+    with pytest.raises(OSError, match="No space"):
+        answer(root / "warehouse.duckdb", "select 1")

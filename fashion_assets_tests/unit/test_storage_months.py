@@ -36,6 +36,11 @@ def test_ranges_as_people_write_them() -> None:
     assert parse_months(":2024-02", ["2024-01", "2024-06"]) == ["2024-01", "2024-02"]
 
 
+def test_a_range_to_the_last_month_there_is_has_an_end() -> None:
+    """As people write "from then on": the month after 9999-12 has a digit more, and is before it as a text."""
+    assert parse_months("9999-11:9999-12") == ["9999-11", "9999-12"]
+
+
 @pytest.mark.parametrize("text", ["2024-13", "Jan", "2024-03:2024-01", "", "2024-01:", "2024-1"])
 def test_what_is_no_range_is_refused_with_a_sentence(text: str) -> None:
     with pytest.raises(UserError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +45,24 @@ def test_a_reader_keeps_its_file_while_a_new_one_is_published(warehouse: Path) -
         publish_tables(warehouse, {"posts": pa.table({"post_id": ["c"]})})
         assert reader.execute("select count(*) from posts").fetchone() == (2,)
     assert query(warehouse, "select post_id from posts")["post_id"].tolist() == ["c"]
+
+
+def test_what_a_killed_writer_left_beside_the_old_file_does_not_lock_the_new_one(warehouse: Path) -> None:
+    """Somebody opened the warehouse for writing, against the advice, and was killed: his log is of the old file."""
+    writes = (
+        "import duckdb, os, sys; writer = duckdb.connect(sys.argv[1]); "
+        "writer.execute('create table mine as select 1'); os._exit(1)"
+    )
+    subprocess.run([sys.executable, "-c", writes, str(warehouse)], check=False)
+    log = Path(f"{warehouse}.wal")
+    left = log.read_bytes()
+    publish_tables(warehouse, {"posts": pa.table({"post_id": ["c"]})})
+    assert query(warehouse, "select post_id from posts")["post_id"].tolist() == ["c"]
+    log.write_bytes(left)  # one that is alive, and goes on writing
+    with pytest.raises(
+        UserError, match=r"End who opened it for writing, then delete .*warehouse\.duckdb\.wal"
+    ):
+        query(warehouse, "from posts")
 
 
 def test_a_failed_publication_leaves_the_old_file(warehouse: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -139,6 +141,46 @@ def _halved(story: Story, halves: tuple[int, int]):  # type: ignore[no-untyped-d
         story.months[-1], story.truth[-1] = story.months[-1][keep], story.truth[-1][keep]
 
     return fewer
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_many_posts_of_one_kind_are_no_new_styles(k: int) -> None:
+    generator = np.random.default_rng(1)
+    rows = around(np.repeat(unit_rows(generator.normal(size=(1, DIM))), 5_000, axis=0), 1.2, generator)
+    # As a scan leaves them: k parts of one cloud.
+    part = (rows @ generator.normal(size=(DIM, k))).argmax(axis=1)
+    centres = unit_rows(np.stack([rows[part == one].mean(axis=0) for one in range(k)]))
+    state = StyleState.start(np.arange(k, dtype=np.int32), centres, k)
+    going = continue_styles(rows, np.zeros(len(rows), np.int64), state)
+    assert {one.event for one in going.events} <= {"survive", "merge"}, going.events
+
+
+@pytest.mark.parametrize(("each", "ends"), [(2, []), (40, ["dead"])])
+def test_a_style_of_few_posts_does_not_end_by_chance(each: int, ends: list[str]) -> None:
+    generator = np.random.default_rng(2)
+    centres = unit_rows(generator.normal(size=(3, DIM)))
+    # Six months in which the third style has a tenth of the others' posts, then two without it.
+    counts = [(10 * each, 10 * each, each if age >= 2 else 0) for age in range(8)]
+    truth = np.concatenate([np.repeat([0, 1, 2], count) for count in counts])
+    ages = np.repeat(np.arange(8), [sum(count) for count in counts])
+    state = StyleState.start(np.arange(3, dtype=np.int32), centres, 3)
+    going = continue_styles(around(centres[truth], 0.8, generator), ages, state)
+    assert [one.event for one in going.events if one.event != "survive"] == ends
+
+
+def test_posts_from_before_a_style_was_what_it_is_do_not_pull_it_back() -> None:
+    generator = np.random.default_rng(3)
+    now, far = unit_rows(generator.normal(size=(2, DIM)))
+    was = unit_rows((now + 0.5 * unit_rows(generator.normal(size=(1, DIM)))[0])[None])[0]
+    rows = around(np.repeat(np.stack([now, was, far]), 100, axis=0), 0.6, generator)
+    ages = np.repeat([0, 3, 0], 100)
+    state = StyleState.start(np.arange(2, dtype=np.int32), np.stack([now, far]), 2)
+    young = dataclasses.replace(state, max_ages=np.array([1, state.max_ages[1]], np.int32))
+    kept, pulled = (continue_styles(rows, ages, one).state for one in (young, state))
+    assert kept.centroids[0] @ now > pulled.centroids[0] @ now + 0.005
+    # The months since then are the style's own, also where some had no model.
+    assert kept.max_ages.tolist() == [2, state.max_ages[1]]
+    assert continue_styles(rows, ages, young, elapsed=5).state.max_ages[0] == 6
 
 
 @pytest.mark.parametrize("steps", [1, 3])

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pyarrow as pa
 import pytest
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from fashion_assets.styles.fitting import SCAN_GROWTH, StyleParams, fit_style_model
 from fashion_assets.styles.model import StyleModel, assign_styles, post_keys, unseen_posts
@@ -79,6 +80,21 @@ def test_the_order_of_posts_decides_nothing(months: list[pa.Table], models: list
     assert again.to_bytes() == models[4].to_bytes()
 
 
+def test_the_number_of_threads_changes_no_digit() -> None:
+    styles = DriftingStyles(6, dim=192, seed=5)
+    tables = [styles.month(f"2024-{number:02d}", 150)[0] for number in (1, 2)]
+    found = []
+    for threads in (1, 2, 3):
+        with threadpool_limits(limits=threads):
+            first = fit_style_model(tables[0], "2024-01", text_dim=192, params=PARAMS)
+            both = fit_style_model(
+                pa.concat_tables(tables), "2024-02", text_dim=192, previous=first, params=PARAMS
+            )
+            posts = assign_styles(first, tables[0], "2024-01")
+        found.append((first.to_bytes(), both.to_bytes(), posts["distance"].to_numpy().tobytes()))
+    assert len(set(found)) == 1
+
+
 def test_a_late_post_makes_the_model_stale_and_is_assigned_by_it(
     months: list[pa.Table], models: list[StyleModel]
 ) -> None:
@@ -93,9 +109,11 @@ def test_a_late_post_makes_the_model_stale_and_is_assigned_by_it(
 def test_a_month_without_posts_carries_the_styles_on(
     months: list[pa.Table], models: list[StyleModel]
 ) -> None:
+    previous = dataclasses.replace(models[2], style_max_ages=np.arange(models[2].k, dtype=np.int32))
     model = fit_style_model(
-        pa.concat_tables(months[:3]), "2024-04", text_dim=DIM, previous=models[2], params=PARAMS
+        pa.concat_tables(months[:3]), "2024-04", text_dim=DIM, previous=previous, params=PARAMS
     )
+    assert model.style_max_ages.tolist() == list(range(1, model.k + 1))
     np.testing.assert_array_equal(model.joint_centroids, models[2].joint_centroids)
     assert "none of the 0 posts of 2024-04" in model.k_reason and changes(model) == []
     # and the month after it goes on from there
@@ -117,7 +135,9 @@ def test_a_month_that_arrives_between_two_others_gives_no_id_away(
     months: list[pa.Table], models: list[StyleModel]
 ) -> None:
     early, later = models[0], models[2]
+    early = dataclasses.replace(early, style_max_ages=np.arange(early.k, dtype=np.int32))
     model = taken_as_they_are(early, months[1], "2024-02", text_dim=DIM, arrived_after=later.month)
+    assert model.style_max_ages.tolist() == list(range(1, model.k + 1))
     assert model.style_ids.tolist() == early.style_ids.tolist() and model.next_style_id == early.next_style_id
     assert model.previous_month == "2024-01" and changes(model) == []
     assert "arrived after 2024-03; the styles of 2024-01" in model.k_reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pandas as pd
@@ -94,10 +95,31 @@ def test_shares_medians_words_and_names() -> None:
     assert frame.loc[5, "keywords"][0] == "皮衣"
 
 
+def test_a_word_of_many_posts_names_no_style() -> None:
+    own = ["温柔", "酷飒", "黑色", "皮衣", "复古"]
+    rows = [
+        {"id": f"{style}-{i}", "style": style, "words": ["连衣裙", word]}
+        for style, word in enumerate(own)
+        for i in range(3)
+    ]
+    assert profiles_of(rows)["name"].tolist() == own
+
+
 def test_representatives_are_nearest_first_and_each_content_once() -> None:
     rows = [{"id": f"p{i:02d}", "style": 0, "distance": i / 100, "hash": f"h{i // 2}"} for i in range(30)]
     posts = profiles_of(rows[::-1]).loc[0, "representative_posts"]
     assert posts == [f"p{i:02d}" for i in range(0, 20, 2)] and len(posts) == REPRESENTATIVES
+
+
+def test_posts_of_pictures_alone_are_not_taken_for_one_post() -> None:
+    no_text = hashlib.sha256(b"").hexdigest()
+    rows = [
+        {"id": f"p{i}", "style": 0, "distance": i / 100, "hash": no_text, "images": [("a.jpg", f"d{i}", 0.4)]}
+        for i in range(4)
+    ]
+    style = profiles_of(rows).loc[0]
+    assert style["representative_posts"] == ["p0", "p1", "p2", "p3"]
+    assert style["representative_images"] == [f"p{i}/a.jpg" for i in range(4)]
 
 
 def test_pictures_one_per_post_first_and_near_duplicates_once() -> None:

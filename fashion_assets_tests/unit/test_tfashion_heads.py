@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import nn
 from torch.nn import functional
 
@@ -626,3 +627,14 @@ def test_of_equally_good_cuts_the_highest_wins() -> None:
 def test_a_threshold_needs_a_word_that_is_fashion() -> None:
     with pytest.raises(UserError, match="no word is labelled as fashion"):
         best_threshold([0.1, 0.2], [False, False])
+
+
+def test_the_number_of_threads_changes_no_digit_of_the_logistic_head() -> None:
+    features, labels = words(n=4_000, dim=194)
+    found = []
+    for threads in (1, 2):
+        head = make_head("logistic", 194, 7)
+        with threadpool_limits(limits=threads):
+            head.fit(features, labels)
+        found.append(head.tensors()["coefficients"].tobytes())
+    assert found[0] == found[1]

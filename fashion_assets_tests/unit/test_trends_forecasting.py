@@ -84,6 +84,14 @@ def test_zero_months_and_shares_stay_in_bounds() -> None:
     assert zeros["mean"].tolist() == [0.0, 0.0]
 
 
+def test_percent_where_shares_are_expected_are_refused() -> None:
+    both = pd.concat([monthly([0.1] * 6), monthly([0.1, 12.5, 11.0, 12.0], "b")])
+    with pytest.raises(
+        UserError, match=r"series b is 12\.5 on 2020-02-01, which is outside 0 to 1; .*percent"
+    ):
+        forecast(both, 2, bounds=(0.0, 1.0))
+
+
 def test_a_single_value_has_a_forecast_but_no_interval() -> None:
     found = forecast(monthly([0.2]), 2)
     assert found["mean"].tolist() == [0.2, 0.2]

@@ -215,7 +215,8 @@ def test_zeros_negative_values_and_bounds_in_a_panel() -> None:
     assert (by_id["s0"][["mean", "lo", "hi"]].to_numpy() == 0).all()
     assert by_id["s3"][["mean", "lo", "hi"]].to_numpy() == pytest.approx(np.ones((52, 3)), abs=1e-6)
     assert by_id["s2"]["lo"].min() < 0 <= by_id["s1"]["lo"].min()
-    clipped = forecast(long_form(values), 52, bounds=(0.0, 1.0))
+    shares = np.stack([np.zeros(156), (1 + np.sin(np.arange(156.0))) / 2, np.ones(156)])
+    clipped = forecast(long_form(shares), 52, bounds=(0.0, 1.0))
     assert clipped[["mean", "lo", "hi"]].to_numpy().min() >= 0 and clipped["hi"].max() <= 1
 
 

@@ -45,7 +45,9 @@ def test_styles_by_week_from_monday_with_empty_weeks_and_ends_marked(tmp_path: P
         if day not in quiet
         for _ in range(9)
     ]
-    posts += [on(date(2024, 1, 3)), Post("2024-01", day=date(2023, 1, 3), style=1), Post("2024-01", style=1)]
+    # Without a style, before its month, after it, and without a day: in no week.
+    outside = [Post("2024-01", day=day, style=1) for day in (date(2023, 1, 3), date(2024, 2, 1), None)]
+    posts += [on(date(2024, 1, 3)), *outside]
     lake = stored_styles(posts, tmp_path)
     counts = count_style_weeks(lake, MONTHS, [0, 1])
     table = weekly_table(
@@ -60,7 +62,7 @@ def test_styles_by_week_from_monday_with_empty_weeks_and_ends_marked(tmp_path: P
     assert first["week_posts"].tolist()[:4] == [63, 63, 0, 63]
     assert np.isnan(first["share"][2]) and first["share"][0] == pytest.approx(36 / 63)
     assert first["complete"].tolist() == [True] * 7 + [False]
-    assert counts.undated == 2
+    assert counts.undated == 3
     assert counts.posts.sum() == counts.week_posts.sum()
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.terminal_text import for_terminal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,9 +84,9 @@ def people_csv(table: pd.DataFrame) -> str:
 
 
 def say(console: Console, lines: Iterable[str]) -> None:
-    """Each line as it is, however wide the terminal."""
+    """Each line as it is, however wide the terminal; what would command the terminal is shown by number."""
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(for_terminal(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def figures_table(rows: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any]]]) -> Table:

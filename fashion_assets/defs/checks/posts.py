@@ -98,7 +98,7 @@ def _repeats(look: Look, month: str) -> tuple[int, int]:
     """(posts beyond the first of each text, all posts) of a month; empty texts are not of one another."""
     import pyarrow.compute as pc
 
-    from fashion_assets.trends.keyword_counts import EMPTY_TEXT
+    from fashion_assets.posts.same_text import EMPTY_TEXT
 
     column = look.lake.read("cleaned_posts", month, columns=["content_hash"])["content_hash"]
     texts = column.filter(pc.not_equal(column, EMPTY_TEXT))
@@ -108,8 +108,8 @@ def _repeats(look: Look, month: str) -> tuple[int, int]:
 def month_volume(look: Look) -> Finding:
     """Posts a day lie between half and twice the usual, or within four robust standard deviations of the year before.
 
-    A month without any post, where earlier months have some, warns too. Where less than `MIN_POSTS` posts are usual
-    and no more came, all this may be chance.
+    A month without any post, where earlier months have some, warns too. Where fewer than 50 posts are usual and
+    no more came, all this may be chance.
     """
     from fashion_assets.trends.coverage import first_day, last_day
     from fashion_assets.trends.usual import volume_against_history
@@ -128,7 +128,9 @@ def month_volume(look: Look) -> Finding:
     expected = usual * ((end - first_day(look.month)).days + 1)
     told = max(posts, expected) >= MIN_POSTS
     if not posts:
-        return Finding(not told, f"no post, though {expected:.0f} are usual" if told else "no post", {"posts": 0})
+        return Finding(
+            not told, f"no post, though {expected:.0f} are usual" if told else "no post", {"posts": 0}
+        )
     found = f"{posts} posts, {judged.per_day:.1f} a day; "
     if not told:
         found += f"fewer than {MIN_POSTS} tell nothing"
