@@ -150,7 +150,11 @@ def run(
             show_next()
 
         def done(batch: Batch) -> None:
-            pending.pop(0)
+            made = pending.pop(0)
+            if not progress.console.is_terminal:  # a log has no bar that moves
+                progress.console.print(
+                    f"{_describe(made)}: made", markup=False, highlight=False, soft_wrap=True
+                )
             progress.advance(task, len(batch.assets))
             show_next()
 

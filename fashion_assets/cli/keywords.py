@@ -12,6 +12,10 @@ import typer
 from fashion_assets.cli.options import DataDir, require_file, settings_of, write_out
 from fashion_assets.storage.csv_text import csv_text
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.terminal_text import for_terminal
+
+#: Of what was left out this much is told.
+_NOTES_SHOWN = 10
 
 keywords_app = typer.Typer(no_args_is_help=True, help="Fashion keywords of posts.")
 
@@ -185,9 +189,20 @@ def keywords_extract(
     if not posts.is_file():
         raise UserError(f"there is no file {posts}; give a crawl file (CSV, .gz, .zip, JSONL or Parquet)")
     scorer = scorer_of(settings)
+    notes: list[str] = []
     found = keywords_of_crawl_file(
-        posts, scorer, engine=settings.tokenizer, user_terms=tuple(reviewed_terms(settings))
+        posts,
+        scorer,
+        engine=settings.tokenizer,
+        user_terms=tuple(reviewed_terms(settings)),
+        on_note=notes.append,
     )
     lines = [json.dumps(entry, ensure_ascii=False) for entry in found]
     write_out(out, "".join(f"{line}\n" for line in lines))
-    Console(stderr=True).print(f"{len(lines)} posts, keywords by {scorer.model_id} -> {out}", markup=False)
+    console = Console(stderr=True)
+    shown = [for_terminal(note) for note in notes[:_NOTES_SHOWN]]
+    if len(notes) > len(shown):
+        shown.append(f"… and {len(notes) - len(shown)} more that were left out")
+    for line in shown:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{len(lines)} posts, keywords by {scorer.model_id} -> {out}", markup=False)

@@ -76,8 +76,10 @@ def _summary(future: pd.DataFrame, figures: pd.DataFrame, level: float) -> list[
     lines = []
     for model, rows in chosen.groupby("model", sort=False):
         tried = rows[rows["n_origins"] > 0]
+        # A history that repeats itself exactly has no naive error to scale by.
+        scaled = f"MASE {tried['mase'].mean():.3f}" if tried["mase"].notna().any() else "no MASE"
         said = (
-            f"backtest over {tried['n_origins'].max()} origins: MASE {tried['mase'].mean():.3f}, "
+            f"backtest over {tried['n_origins'].max()} origins: {scaled}, "
             f"sMAPE {tried['smape'].mean():.1f} %, {level:.0%} interval held {tried['coverage'].mean():.0%}"
             if len(tried)
             else "too short for a backtest"

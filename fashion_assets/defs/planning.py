@@ -13,14 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import groupby
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import dagster as dg
 
+from fashion_assets.defs.outside_files import file_with_checksum, files_looked_for
 from fashion_assets.defs.partitions import MONTHS, REPORT_MONTHS
 from fashion_assets.defs.records import FailedCheck, Record, failed_checks, newest_records
-from fashion_assets.defs.resources import style_model_path, tfashion_path, word_vectors_path
 from fashion_assets.defs.stored_files import is_as_stored
 from fashion_assets.defs.training_posts import MAX_POSTS
 from fashion_assets.settings import Settings
@@ -28,7 +27,6 @@ from fashion_assets.storage.lake import Lake
 from fashion_assets.storage.months import key_of_month, month_of_key, shift_month
 from fashion_assets.storage.places import Place, Stamp
 from fashion_assets.styles.experiments.variants import REFERENCE_VARIANTS
-from fashion_assets.tfashion.model import WEIGHTS
 
 #: Pinned assets and the only upstreams that make them stale: retraining them for every new month would
 #: change every vector, and every style, that people have already written down.
@@ -56,16 +54,6 @@ GROWS_WITH_CORPUS = frozenset({"word_vectors", "keyword_training_words"})
 #: what it is made of (``--select style_experiments``). Others that were made once stay as they are.
 PLANNED_PARTITIONS: Mapping[str, frozenset[str]] = {
     "style_experiments": frozenset(variant.key for variant in REFERENCE_VARIANTS)
-}
-
-#: Pages and pictures that an asset writes for people, under ``reports/``. They are looked for and not compared with a
-#: checksum: nothing is made of them.
-PAGES: Mapping[str, tuple[str, ...]] = {
-    "monthly_style_report": ("{month}/style_report.html", "{month}/montage.png"),
-    "style_atlas": ("style_atlas.html", "style_map.png"),
-    "style_experiments_report": ("style_experiments.html",),
-    "product_eda": ("product_eda.html",),
-    "product_report": ("product_heads.html",),
 }
 
 #: What can be learned without any month, from the project's own lists.
@@ -104,7 +92,7 @@ class Planner:
         input is not there are left out of it; they and all below them are not planned.
         """
         self._instance = instance
-        self._settings = settings
+        self.settings = settings
         self._lake = Lake(settings.lake)
         self._month_keys = [key_of_month(month) for month in sorted(months)]
         self._sources = sources
@@ -229,9 +217,10 @@ class Planner:
 
     def _fault(self, node: Node, record: Record) -> str | None:
         """What is wrong of the files that the node is, if it is any: one is gone, or not what was stored."""
-        if (gone := next((one for one in self.pages_of(node) if not one.exists()), None)) is not None:
+        looked_for = files_looked_for(self.settings, node.asset, node.partition, record.metadata)
+        if (gone := next((one for one in looked_for if not one.exists()), None)) is not None:
             return f"{gone.name} is gone"
-        path: Place | None = self.file_of(node)
+        path: Place | None = file_with_checksum(self.settings, node.asset, node.partition)
         if path is not None:
             stamp = Stamp.of(path)
         elif "path" in record.metadata:  # the I/O manager's note of where it wrote a table
@@ -247,21 +236,6 @@ class Planner:
             return None
         self.damaged[node] = path
         return f"{path.name} is not what was stored"
-
-    def pages_of(self, node: Node) -> list[Path]:
-        """The ``PAGES`` that a node is."""
-        month = str(node.partition)[:7]
-        return [self._settings.reports / name.format(month=month) for name in PAGES.get(node.asset, ())]
-
-    def file_of(self, node: Node) -> Path | None:
-        """The model or the warehouse that a node is: a file outside of the lake with a checksum."""
-        if node.asset == "word_vectors":
-            return word_vectors_path(self._settings)
-        if node.asset == "tfashion_model":
-            return tfashion_path(self._settings) / WEIGHTS
-        if node.asset == "style_model":
-            return style_model_path(self._settings, month_of_key(str(node.partition)))
-        return self._settings.warehouse if node.asset == "warehouse" else None
 
     def plan(
         self, selected: set[str] | None = None, months: list[str] | None = None, *, force: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,18 +26,25 @@ def keywords_of_crawl_file(
     *,
     engine: Engine = "rjieba",
     user_terms: Collection[str] = (),
+    on_note: Callable[[str], object] = lambda note: None,
 ) -> Iterator[PostKeywords]:
     """One ``{"post_id", "keywords"}`` per readable row of a crawl file, in order; text is cleaned as for landing.
 
     The scorer is the lexicon's unless another is given; ``user_terms`` stay whole where they stand in a text.
     A ``columns.yaml`` in the file's folder, or ``<file>.columns.yaml``, names its columns if they are called
-    otherwise. Raises UserError if the file as a whole cannot be read, or a row of it has no post id.
+    otherwise. ``on_note`` gets a sentence for each thing that is left out: members of an archive, rows that cannot be
+    read. Raises UserError if the file as a whole cannot be read, or a row of it has no post id.
     """
     rule = mapping_for(path, path.parent, load_mappings(path.parent)) or ColumnMapping()
     read = read_crawl_file(path, replace(rule, absent=(*rule.absent, *_NOT_NEEDED)))
     if read.refused:
         raise UserError(read.refused)
-    rows = read.frame[read.frame["fault"].isna()]
+    for note in (*read.refused_members.values(), *read.notes):
+        on_note(note)
+    faulty = read.frame["fault"].notna()
+    for row in read.frame[faulty].itertuples():
+        on_note(f"{path}:{row.source_row}: {row.fault}")
+    rows = read.frame[~faulty]
     nameless = rows[rows["post_id"].isna()]
     if len(nameless):
         raise UserError(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from fashion_assets.definitions import build_definitions
+from fashion_assets.defs.outside_files import file_with_checksum, files_looked_for
 from fashion_assets.defs.planning import Node, Planner
 from fashion_assets.defs.resources import recipe_path, tfashion_path, user_dictionary_path
 from fashion_assets.defs.training_posts import MAX_POSTS, training_version
@@ -42,13 +44,15 @@ def planner(
     )
 
 
-def made(instance: dg.DagsterInstance, plan: Planner, nodes: list[Node], **metadata: int) -> None:
+def made(instance: dg.DagsterInstance, plan: Planner, nodes: list[Node], **metadata: Any) -> None:
     """Record materialisations as a run would; models, warehouse, pages are empty files, tables are not looked for."""
     versions = {
         spec.key.to_user_string(): spec.code_version for spec in build_definitions().resolve_all_asset_specs()
     }
     for node in nodes:
-        for file in filter(None, (plan.file_of(node), *plan.pages_of(node))):
+        model = file_with_checksum(plan.settings, node.asset, node.partition)
+        looked_for = files_looked_for(plan.settings, node.asset, node.partition, metadata)
+        for file in filter(None, (model, *looked_for)):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.touch()
         tags = {"dagster/code_version": versions[node.asset] or "", "dagster/data_version": "same"}
@@ -116,6 +120,28 @@ def test_a_page_that_was_deleted_is_made_again(instance: dg.DagsterInstance, tmp
     assert below(again.plan()) == {"monthly_style_report 2024-01", "style_atlas"}
     page = Node("monthly_style_report", key_of_month("2024-01"))
     assert again.reason(page) == "style_report.html is gone"
+
+
+def test_a_part_of_the_product_model_that_was_deleted_is_made_again(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    """`products predict` has no model without them, and each reads only what it made itself."""
+    sources = {"products": "same", "quarantined_products": "same"}
+    plan = planner(instance, tmp_path, **sources)
+    figures = {"kind": "logistic", "attributes": "season", "words_of_the_cards": "40 words"}
+    made(instance, plan, plan.plan(), landed_posts=10, **figures)
+    assert not planner(instance, tmp_path, **sources).plan()
+    models = Settings(data_dir=tmp_path).models
+    for gone, asset, partition in (
+        ("product_words/cbow.safetensors", "product_embeddings", None),
+        ("products/heads/season/training.json", "attribute_classifiers", "season"),
+        ("products/model.json", "product_predictions", None),
+    ):
+        (models / gone).rename(tmp_path / "away")
+        again = planner(instance, tmp_path, **sources)
+        assert again.reason(Node(asset, partition)) == f"{Path(gone).name} is gone"
+        assert Node(asset, partition) in again.plan()
+        (tmp_path / "away").rename(models / gone)
 
 
 def test_pinned_assets_are_made_anew_when_the_corpus_has_doubled(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow as pa
@@ -43,6 +44,10 @@ def test_every_command_has_help_for_people(cli: Run, arguments: list[str]) -> No
     assert "Usage" in shown.stdout
     if arguments not in ([], ["keywords"]):
         assert "--data-dir" in shown.stdout
+
+
+def test_the_version_is_that_of_the_package(cli: Run) -> None:
+    assert cli("--version").stdout == f"fashion-assets {version('fashion-assets')}\n"
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ def test_products_alone_need_no_posts(cli: Run, tmp_path: Path) -> None:
     (tmp_path / "sample" / "incoming" / "products").rename(root / "incoming" / "products")
     ran = cli("run", "--data-dir", root)
     assert ran.returncode == 0, ran.stderr
+    assert ": made" in ran.stderr, "a log tells where the run is"
     tables = query(root / "warehouse.duckdb", "show tables")["name"].tolist()
     assert tables == [
         "product_evaluation",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -103,6 +104,19 @@ def test_a_crawl_file_with_a_scorer_and_words_of_the_user(tmp_path: Path) -> Non
     assert list(keywords_of_crawl_file(crawl)) == [{"post_id": "p1", "keywords": ["卫衣", "大衣", "复古"]}]
     scored = keywords_of_crawl_file(crawl, CountingScorer(), user_terms=["芝麻街邻居"])
     assert list(scored) == [{"post_id": "p1", "keywords": ["芝麻街邻居"]}]
+
+
+def test_what_a_crawl_file_gives_no_keywords_of_is_told(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "crawl.zip", "w") as archive:
+        archive.writestr("a.jsonl", '{"post_id": "p1", "post_title": "大衣", "post_content": ""}\n{"broken\n')
+        archive.writestr("b.csv", "title\n卫衣\n")
+    told: list[str] = []
+    assert [
+        row["post_id"] for row in keywords_of_crawl_file(tmp_path / "crawl.zip", on_note=told.append)
+    ] == ["p1"]
+    member, row = told
+    assert "b.csv" in member and "post_id" in member
+    assert row.startswith(f"{tmp_path / 'crawl.zip'}") and ":2: " in row and "JSON" in row
 
 
 def test_missing_columns_are_named() -> None:
