@@ -6,8 +6,6 @@ traceback is shown only with ``--debug``.
 
 from __future__ import annotations
 
-import errno
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -24,6 +22,7 @@ from fashion_assets.cli.products import products_app
 from fashion_assets.cli.status import status
 from fashion_assets.cli.trends import trends_app
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.system_faults import system_sentence
 from fashion_assets.storage.terminal_text import for_terminal
 
 if TYPE_CHECKING:
@@ -245,36 +244,6 @@ def doctor(data_dir: DataDir = Path("data")) -> None:
         raise typer.Exit(1)
 
 
-#: What the system says where a file may not be written or opened, and where there is no room for it.
-_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
-
-
-def _sentence(fault: UserError | OSError) -> str:
-    """The fault for people: what the system refused names the folder and what to do."""
-    if not isinstance(fault, OSError) or fault.errno not in _FORBIDDEN | _NO_ROOM:
-        return str(fault)
-    # Of a rename the second is the place where the file was to be.
-    named = next(
-        (os.fsdecode(one) for one in (fault.filename2, fault.filename) if isinstance(one, str | bytes)), ""
-    )
-    path = Path(named)
-    if fault.errno in _NO_ROOM:
-        where = f"the disk of {path.parent}" if named else "the disk"
-        return (
-            f"{where} is full ({fault.strerror}); make room there, or choose a folder on another disk: --data-dir, or "
-            "--out of a command that has it"
-        )
-    if not named:
-        return f"a file cannot be written or read ({fault.strerror}); --debug shows which"
-    if os.access(path, os.F_OK) and not os.access(path, os.R_OK):
-        return f"{path} cannot be read ({fault.strerror}); give yourself the right to read it"
-    return (
-        f"{path.name} cannot be written in {path.parent} ({fault.strerror}); choose a folder that you may write: "
-        "--data-dir, or --out of a command that has it"
-    )
-
-
 def main() -> None:
     """Entry point: ``UserError`` becomes its sentence, anything else a sentence and how to see more."""
     debug = "--debug" in sys.argv[1:]
@@ -285,7 +254,8 @@ def main() -> None:
         if debug:
             sys.stderr.write(getattr(fault, "details", ""))
             raise
-        sys.stderr.write(f"fashion-assets: {for_terminal(_sentence(fault))}\n")
+        told = (system_sentence(fault) if isinstance(fault, OSError) else None) or str(fault)
+        sys.stderr.write(f"fashion-assets: {for_terminal(told)}\n")
         sys.exit(1)
     except Exception as fault:
         if debug:

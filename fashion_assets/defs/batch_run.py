@@ -9,6 +9,7 @@ import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.execute_in_process import core_execute_in_process, merge_run_tags
 
+from fashion_assets.defs.executors import ending_in_process_executor
 from fashion_assets.defs.planning import Batch
 from fashion_assets.defs.run_tags import tags_of_this_process
 
@@ -23,7 +24,8 @@ def run_batch(job: dg.JobDefinition, instance: dg.DagsterInstance, batch: Batch)
     argument for it.
     """
     assets = [dg.AssetKey(asset) for asset in batch.assets]
-    subset = job.as_ephemeral_job(resource_defs={}, input_values={}, asset_selection=assets)
+    ephemeral = job.as_ephemeral_job(resource_defs={}, input_values={}, asset_selection=assets)
+    subset = ephemeral.with_executor_def(ending_in_process_executor)
     return core_execute_in_process(
         run_config=_QUIET,
         job=InMemoryJob(job_def=subset),

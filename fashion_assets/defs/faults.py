@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from fashion_assets.defs.process_memory import PEAK_MEMORY, peak_memory_mb
 from fashion_assets.storage.errors import UserError
+from fashion_assets.storage.system_faults import system_sentence
 
 #: Tries again after about 10, 20 and 40 seconds; the jitter keeps steps that failed together from coming back together.
 RETRIES = dg.RetryPolicy(max_retries=3, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
@@ -108,7 +109,9 @@ def judged() -> Iterator[None]:
     except Exception as fault:
         if is_transient(fault):
             raise
-        sentence = str(fault) if isinstance(fault, UserError) else f"{type(fault).__name__}: {fault}"
+        refused = system_sentence(fault) if isinstance(fault, OSError) else None
+        known = str(fault) if isinstance(fault, UserError) else refused
+        sentence = known or f"{type(fault).__name__}: {fault}"
         memory = {PEAK_MEMORY: peak_memory_mb()}
         raise dg.Failure(description=sentence, metadata=memory, allow_retries=False) from fault
 

@@ -17,7 +17,7 @@ import dagster as dg
 from fashion_assets.defs.process_memory import PEAK_MEMORY
 from fashion_assets.defs.records import FINISHED
 from fashion_assets.defs.run_tags import PID
-from fashion_assets.defs.step_errors import sentence_of
+from fashion_assets.defs.step_errors import INTERRUPTED_SENTENCE, is_interrupted, sentence_of
 from fashion_assets.settings import Settings
 from fashion_assets.storage.locks import locked
 
@@ -27,6 +27,7 @@ _EVENTS = {
     dg.DagsterEventType.STEP_START,
     dg.DagsterEventType.STEP_SUCCESS,
     dg.DagsterEventType.STEP_FAILURE,
+    dg.DagsterEventType.STEP_UP_FOR_RETRY,
     dg.DagsterEventType.RUN_FAILURE,
 }
 _STEP_ENDS = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE}
@@ -196,6 +197,8 @@ def _total(made: list[dict[str, Any]], asset: str, figure: str) -> int | None:
 def _error(events: list[dg.DagsterEvent], failures: list[dg.DagsterEvent]) -> str | None:
     if failures:
         return f"{failures[0].step_key}: {sentence_of(failures[0])}"
+    if interrupted := [event for event in events if is_interrupted(event)]:
+        return f"{interrupted[0].step_key}: {INTERRUPTED_SENTENCE}"
     # A run whose process is gone has no failed step, only the word of whoever found it so.
     ends = [event.message for event in events if event.event_type == dg.DagsterEventType.RUN_FAILURE]
     return ends[0] if ends else None

@@ -45,7 +45,7 @@ _VERSIONS: dict[str, tuple[int, tuple[str, ...]]] = {
     "keyword_trends": (3, ()),
     "monthly_style_report": (3, ("blank_faces",)),
     "style_atlas": (3, ("blank_faces",)),
-    "style_experiments": (2, ("random_seed",)),
+    "style_experiments": (3, ("random_seed",)),
     "products": (3, ()),
     "quarantined_products": (3, ()),
     "product_split": (1, ("random_seed",)),
@@ -54,7 +54,7 @@ _VERSIONS: dict[str, tuple[int, tuple[str, ...]]] = {
         ("product_texts", "product_pictures", "product_word_vectors", "product_components"),
     ),
     "attribute_classifiers": (
-        5,
+        6,
         (
             "random_seed",
             "product_head_kinds",
@@ -64,7 +64,7 @@ _VERSIONS: dict[str, tuple[int, tuple[str, ...]]] = {
             "product_abstain_below",
         ),
     ),
-    "product_predictions": (4, ("product_attributes",)),
+    "product_predictions": (5, ("product_attributes",)),
     "product_evaluation": (2, ("random_seed",)),
     "product_finetuning": (2, ("image_encoder", "product_texts", "random_seed")),
     "product_report": (1, ("product_attributes",)),

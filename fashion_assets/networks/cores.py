@@ -1,9 +1,10 @@
-"""How many cores there are to share among the threads of networks and of those who feed them."""
+"""How many cores there are to share among the threads of networks and of those who feed them, and when BLAS has one."""
 
 from __future__ import annotations
 
 import os
-from typing import Final
+from contextlib import AbstractContextManager
+from typing import Any, Final
 
 #: Most runs of one network at a time on CPUs. A run on one core wastes nothing on waiting for other threads, but each
 #: holds the activations of a batch (about 300 MB for 32 pictures in MobileNetV2).
@@ -27,3 +28,15 @@ def core_count() -> int:
 def cpu_lanes() -> int:
     """Runs of one network at a time on CPUs."""
     return min(MAX_LANES, core_count())
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Products and decompositions run on one thread inside: another number of them adds up in another order, and what
+    is made would differ in its last digits from one machine or setting to the next.
+    """
+    # SciPy brings a BLAS of its own, and only what is loaded is limited: a first import inside would go round this.
+    import scipy.linalg  # noqa: F401
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    limits: AbstractContextManager[Any] = threadpool_limits(limits=1, user_api="blas")
+    return limits

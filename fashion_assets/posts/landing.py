@@ -66,7 +66,7 @@ from fashion_assets.posts.reading import (
 from fashion_assets.posts.settling import bytes_to_read, grown_sentence, look_around
 from fashion_assets.posts.slices import Slice
 from fashion_assets.posts.times import is_empty, to_shanghai
-from fashion_assets.posts.waiting import Looks, files_that_wait, name_in
+from fashion_assets.posts.waiting import Looks, closed_folders, files_that_wait, name_in
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.files import file_digest, local_copy
 from fashion_assets.storage.locks import Hold, locked
@@ -133,7 +133,8 @@ def land_incoming(
         settling = None if two_looks else settle_seconds
         waiting = files_that_wait(arrived_files, incoming, deliveries, looks, settling, sleep)
         files = [
-            LandedFile(name_in(incoming, path), None, "waiting", reason=waiting[path]) for path in waiting
+            LandedFile(name_in(incoming, path), None, "waiting", reason=reason)
+            for path, reason in [*waiting.items(), *closed_folders(arrived_files, incoming)]
         ]
         ledger = read_ledger(lake)
         ready_crawls = [item for item in arrived_files.crawls.items() if item[0] not in waiting]

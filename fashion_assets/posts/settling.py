@@ -41,6 +41,8 @@ class Arrivals:
     mappings: set[Place] = field(default_factory=set)
     #: ``_SUCCESS`` and ``_manifest.json``.
     markers: dict[Place, Stamp] = field(default_factory=dict)
+    #: Folders that may not be read, with the system's word.
+    closed: dict[Place, str] = field(default_factory=dict)
 
 
 def look_around(incoming: Place) -> Arrivals:
@@ -52,7 +54,7 @@ def look_around(incoming: Place) -> Arrivals:
         if folder.name == MEDIA_FOLDER:
             _look_at_media(folder, incoming, arrivals)
         elif folder.name not in OTHER_FOLDERS and not folder.name.startswith("."):
-            files |= files_below(folder)
+            files |= files_below(folder, closed=arrivals.closed)
     for path, stamp in sorted(files.items()):
         relative = inside(incoming, path)
         if any(part.startswith(".") for part in relative.parts) or path.name in _SYSTEM_FILES:
@@ -70,7 +72,7 @@ def look_around(incoming: Place) -> Arrivals:
 
 
 def _look_at_media(folder: Place, incoming: Place, arrivals: Arrivals) -> None:
-    found: dict[Place, Stamp | None] = dict(files_below(folder))
+    found: dict[Place, Stamp | None] = dict(files_below(folder, closed=arrivals.closed))
     if not is_remote(folder):
         # A link is refused by name, wherever it leads.
         found |= {path: Stamp.of(path) for path in folder.rglob("*") if path.is_symlink()}

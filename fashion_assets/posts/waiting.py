@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from fashion_assets.posts.completeness import Deliveries
 from fashion_assets.posts.landed import read_crawl_seen, write_crawl_seen
@@ -52,6 +52,16 @@ class Looks:
         """Write what was seen, if that is new; files that are gone are forgotten."""
         if self._now != self._before:
             write_crawl_seen(self._lake, self._now)
+
+
+def closed_folders(arrived: Arrivals, incoming: Place) -> Iterator[tuple[Place, str]]:
+    """The folders that may not be read, each with a sentence."""
+    for folder, said in arrived.closed.items():
+        yield (
+            folder,
+            f"{name_in(incoming, folder)}/ may not be read ({said}); what lies in it lands when the account that lands "
+            "files may read it.",
+        )
 
 
 def files_that_wait(

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fashion_assets.encoders.rows import unit_rows
+from fashion_assets.networks.cores import one_blas_thread
 from fashion_assets.products.model_folder import MANIFEST, REDUCTION
 from fashion_assets.products.vectors import ProductVectors, join_vectors
 from fashion_assets.storage.errors import UserError
@@ -60,7 +61,9 @@ class VectorReduction:
             kept = min(n_components, len(rows) - 1)
             if kept < 1 or whole.shape[1] <= n_components:
                 continue
-            model = PCA(kept, random_state=seed).fit(rows.astype(np.float64))
+            # The id is a digest of the axes: it must not change with the number of threads.
+            with one_blas_thread():
+                model = PCA(kept, random_state=seed).fit(rows.astype(np.float64))
             blocks[name] = BlockReduction(
                 np.asarray(model.mean_, np.float32),
                 np.asarray(model.components_, np.float32),

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from fashion_assets.networks.cores import one_blas_thread
 from fashion_assets.products.cards import label_column, label_columns_of
 from fashion_assets.products.features import ProductFeatures
 from fashion_assets.products.heads.config import HeadConfig
@@ -31,8 +32,9 @@ def train_attribute(
 
     ``features`` (n,) and ``split`` (n,) "train" | "validation" | "test" belong to the rows of ``products``. Work that
     does not depend on labels is done once per ``features`` object. With ``journal``, a file that trainings may share, a
-    search of options that was killed goes on where it was. Raises UserError if there is no such column, nothing is
-    labelled, or lengths differ.
+    search of options that was killed goes on where it was. The same on any number of BLAS threads; networks of
+    PyTorch keep those that they have. Raises UserError if there is no such column, nothing is labelled, or lengths
+    differ.
     """
     config = config or HeadConfig()
     first = config.candidates[0]
@@ -49,7 +51,8 @@ def train_attribute(
     else:
         check_vectors(attribute, features)
     parts = np.asarray(split, dtype=object)
-    return HeadRun(head, codes, features, parts, config, products, journal).run()
+    with one_blas_thread():
+        return HeadRun(head, codes, features, parts, config, products, journal).run()
 
 
 def _labels(

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from fashion_assets.storage.places import is_remote
+from fashion_assets.storage.system_faults import NO_ROOM
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,8 +65,10 @@ def write_atomic(path: Place, write: Callable[[IO[bytes]], None]) -> None:
             handle.flush()
             os.fsync(handle.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as fault:
         temporary.unlink(missing_ok=True)
+        if isinstance(fault, OSError) and fault.errno in NO_ROOM and fault.filename is None:
+            fault.filename = str(path)  # a write on an open file tells no name
         raise
     _fsync_folder(path.parent)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -182,6 +183,11 @@ class Lake:
             yield
         except FileNotFoundError as fault:
             raise MissingMonthsError(asset, [path.stem], self.root) from fault
+        except PermissionError as fault:
+            if is_remote(path):
+                raise
+            # pyarrow's own has no name of the file.
+            raise PermissionError(fault.errno, os.strerror(fault.errno or 0), str(path)) from fault
         except (pa.ArrowInvalid, OSError) as fault:
             if is_replaced(fault):
                 raise OSError(f"{path} was replaced while it was read; do it again") from fault

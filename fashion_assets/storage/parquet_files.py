@@ -78,8 +78,11 @@ def is_replaced(fault: BaseException) -> bool:
 
 
 def is_damage(fault: Exception, place: Place) -> bool:
-    """Whether a read failed because of the file's content, not of the way to it; one that is gone is not damaged."""
-    if isinstance(fault, FileNotFoundError):
+    """Whether a read failed because of the file's content, not of the way to it.
+
+    One that is gone, or may not be read, is not damaged.
+    """
+    if isinstance(fault, FileNotFoundError | PermissionError):
         return False
     # What the store says comes with an error number; what pyarrow says of bytes does not.
     return not is_remote(place) or (getattr(fault, "errno", None) is None and not is_replaced(fault))

@@ -106,10 +106,13 @@ def inside(folder: Place, path: Place) -> PurePath:
     return path.relative_to(str(folder))
 
 
-def files_below(folder: Place, pattern: str = "*") -> dict[Place, Stamp]:
+def files_below(
+    folder: Place, pattern: str = "*", *, closed: dict[Place, str] | None = None
+) -> dict[Place, Stamp]:
     """Every file below the folder, in path order, with its stamp; none if the folder is missing.
 
-    ``pattern`` is one of file names. In a bucket this is one request per 1,000 files.
+    ``pattern`` is one of file names. In a bucket this is one request per 1,000 files. Raises PermissionError for a
+    folder that may not be read, or puts it into ``closed`` with the system's word: ``rglob`` passes it over.
     """
     from fnmatch import fnmatchcase
 
@@ -117,12 +120,26 @@ def files_below(folder: Place, pattern: str = "*") -> dict[Place, Stamp]:
         return {
             path: _stamp(said) for path, said in folder.listed().items() if fnmatchcase(path.name, pattern)
         }
+
+    def refused(fault: OSError) -> None:
+        if isinstance(
+            fault, FileNotFoundError | NotADirectoryError
+        ):  # gone, or replaced, since it was listed
+            return
+        if closed is None or not isinstance(fault, PermissionError):
+            raise fault
+        closed[Path(fault.filename)] = os.strerror(fault.errno or 0)
+
     found: dict[Place, Stamp] = {}
-    for path in sorted(folder.rglob(pattern)):
-        stamp = Stamp.of(path) if path.is_file() else None
-        if stamp is not None:
-            found[path] = stamp
-    return found
+    for inner, _, names in os.walk(folder, onerror=refused):
+        try:
+            for path in (Path(inner, name) for name in names if fnmatchcase(name, pattern)):
+                stamp = Stamp.of(path) if path.is_file() else None
+                if stamp is not None:
+                    found[path] = stamp
+        except PermissionError as fault:  # it may be listed, and not entered
+            refused(PermissionError(fault.errno, fault.strerror, inner))
+    return dict(sorted(found.items()))
 
 
 def entries(folder: Place) -> tuple[dict[Place, Stamp], list[Place]]:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fashion_assets.networks.cores import one_blas_thread
 from fashion_assets.styles.carried import carried_on
 from fashion_assets.styles.centroids import settle, spherical_centroids
 from fashion_assets.styles.identity import carry_ids, first_events, first_ids, overlap_events
@@ -67,8 +68,6 @@ def fit_style_model(
     one style, an empty one none, and `k_reason` says so. Raises UserError for mixed encoders, wrong widths,
     repeated posts, NaN.
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
     params = params or StyleParams()
     posts = read_posts(table, text_dim, ordered=True)
     if previous is not None:
@@ -86,8 +85,7 @@ def fit_style_model(
             return without_posts(month, posts, modality, previous, params)
         few = previous.n_scanned < ENOUGH_SCANNED and len(usable) >= SCAN_GROWTH * previous.n_scanned
         scan = few or params.full_scan or modality != previous.modality
-    # Threads add up in another order, and a last digit may decide what is nearest: the same on every machine.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():  # a last digit may decide what is nearest
         if previous is None or scan:
             return _scanned(month, posts, usable, modality, previous, params)
         return carried_on(month, posts, usable, previous, params)

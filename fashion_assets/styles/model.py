@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from fashion_assets.networks.cores import one_blas_thread
 from fashion_assets.storage.errors import UserError
 from fashion_assets.styles.centroids import Nearest, nearest_two
 from fashion_assets.styles.lineage import StyleEvent
@@ -129,11 +130,9 @@ def assign_styles(model: StyleModel, table: pa.Table, month: str) -> pd.DataFram
     compare gets style -1 and nulls. Raises UserError if the vectors come from other encoders than the
     model's.
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
     posts = read_posts(table, model.text_dim)
     check_same_space(model, posts)
-    with threadpool_limits(limits=1, user_api="blas"):  # as in `fit_style_model`: the same on every machine
+    with one_blas_thread():  # as in `fit_style_model`
         nearest, modality = by_model(model, posts)
     style_of = np.append(model.style_ids, np.int32(-1))  # index -1, no centroid, reads the last
     runner_up = pd.array(style_of[nearest.second], dtype="Int32")

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from fashion_assets.networks.cores import one_blas_thread
 from fashion_assets.tfashion.epochs import EpochFigures, log_loss, validated_epoch
 from fashion_assets.tfashion.heads import (
     CHUNK_ROWS,
@@ -69,14 +70,13 @@ class LogisticHead:
 
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
         rows = training_rows(self, features, labels, weights)
         held_out = validation_rows(self, validation)
         self._scaler = Standardisation.of(rows.features)
         model = LogisticRegression(C=self.C, max_iter=self.max_iterations)
-        # One thread: another number of them adds up in another order, and the model's digest would be another.
-        with threadpool_limits(limits=1, user_api="blas"), warnings.catch_warnings():
+        # The model's digest must not change with the number of threads.
+        with one_blas_thread(), warnings.catch_warnings():
             # ``converged`` says it to the caller, who can do more about it than a line on the screen.
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(self._scaler.as_float32(rows.features), rows.labels, sample_weight=rows.weights)

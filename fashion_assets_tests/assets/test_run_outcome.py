@@ -11,13 +11,17 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 import pytest
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
 from typer.testing import CliRunner, Result
 
 from fashion_assets.cli import app
 from fashion_assets.definitions import build_definitions
 from fashion_assets.defs import runner
+from fashion_assets.defs.executors import executor_of
+from fashion_assets.defs.faults import asset
 from fashion_assets.defs.interrupts import Interrupted
-from fashion_assets.defs.run_summaries import read_summaries
+from fashion_assets.defs.run_summaries import read_summaries, summary_of
 from fashion_assets.defs.run_table import SHOWN_CHECKS, check_lines, product_lines
 from fashion_assets.defs.runner import CheckFailure, StepFailed, run_pipeline
 from fashion_assets.posts.cleaning import clean_posts
@@ -70,14 +74,57 @@ def test_ctrl_c_ends_the_run_also_where_dagster_loses_it(
     assert lake.months("cleaned_posts") == ["2024-04", "2024-05"]
 
 
-def test_an_interrupted_step_says_so(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "fashion_assets.posts.cleaning.clean_posts", lambda *_: signal.raise_signal(signal.SIGTERM)
-    )
+def test_an_interrupted_step_is_not_tried_again_and_says_so(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster asks for another try of a step with a retry policy, also where the process was asked to end."""
+    tries = []
+
+    def interrupted_once(*arguments: Any) -> Any:
+        tries.append(1)
+        if len(tries) == 1:
+            signal.raise_signal(signal.SIGTERM)
+        return clean_posts(*arguments)
+
+    monkeypatch.setattr("fashion_assets.posts.cleaning.clean_posts", interrupted_once)
     with pytest.raises(Interrupted, match="ended by SIGTERM"):
         run_pipeline(build_definitions(settings), settings, select=SELECT)
+    assert len(tries) == 1 and not Lake(settings.lake).months("cleaned_posts")
     [line] = read_summaries(settings, 5)
-    assert line["outcome"] == "FAILURE" and "it was interrupted" in line["error"]
+    assert line["outcome"] == "FAILURE" and "clean_month: it was interrupted" in line["error"]
+    assert run_pipeline(build_definitions(settings), settings, select=SELECT).made == 2
+    assert Lake(settings.lake).months("cleaned_posts") == ["2024-05"]
+
+
+def test_a_terminated_run_is_canceled(settings: Settings, tmp_path: Path) -> None:
+    """What the UI's Terminate does, in a run that the daemon has started: no step is made after it."""
+    made = []
+
+    @asset()
+    def first() -> None:
+        made.append("first")
+        if len(made) == 1:
+            context = dg.AssetExecutionContext.get()
+            context.instance.report_run_canceling(context.run)
+            signal.raise_signal(signal.SIGINT)
+
+    @asset()
+    def other() -> None:
+        made.append("other")
+
+    job = dg.Definitions(
+        assets=[first, other],
+        executor=executor_of(settings),
+        jobs=[dg.define_asset_job("both", "*")],
+    ).resolve_job_def("both")
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        run = instance.create_run_for_job(job)
+        execute_run(InMemoryJob(job), run, instance)
+        assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.CANCELED
+        [record] = instance.get_run_records()
+        line = summary_of(instance, record)
+    assert made == ["first"]
+    assert line["outcome"] == "CANCELED" and "first: it was interrupted" in line["error"]
 
 
 def test_summaries_that_cannot_be_written_fail_no_run(

@@ -125,6 +125,18 @@ def test_the_machine_is_that_of_all_products_with_its_label(machine: KernelMachi
     assert not machine.weights[CODES < 0].any()
 
 
+def test_the_order_of_arrays_in_a_file_changes_no_digit() -> None:
+    """A safetensors file is read in another order by every process."""
+    rng = np.random.default_rng(3)
+    vectors = {name: unit_rows(rng.normal(size=(N, 7))) for name in ("text", "shop", "characteristics")}
+    signals = Signals({**SIGNALS.dense, **vectors}, SIGNALS.ngrams)
+    arrays, card = kernel_machines(signals, {"kind": CODES}, {"kind": 3})["kind"].state()
+    orders = (list(arrays), list(arrays)[::-1], sorted(arrays))
+    read = [KernelMachine.from_state({name: arrays[name] for name in order}, card) for order in orders]
+    first, *others = (one.predict_proba(signals).tobytes() for one in read)
+    assert others == [first, first]
+
+
 def test_products_are_predicted_in_blocks(machine: KernelMachine, monkeypatch: pytest.MonkeyPatch) -> None:
     from fashion_assets.products.heads import kernel
 

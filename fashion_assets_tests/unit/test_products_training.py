@@ -266,3 +266,19 @@ def test_of_very_many_products_a_part_is_learned_from_and_said_so(
     assert "aaa" in trained.head.classes_
     right = trained.head.predict(features) == products["label_kind"]
     assert right.mean() > 0.9
+
+
+def test_the_number_of_threads_changes_no_digit(made: tuple[pd.DataFrame, ProductFeatures]) -> None:
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    products, features = made
+    found = []
+    for threads in (1, 2):
+        # What is done once per features object is done anew.
+        own = features.take(np.arange(len(features)))
+        with threadpool_limits(limits=threads):
+            trained = train_attribute(
+                "season", products, own, made_split(N), config=HeadConfig(kinds=("kernel",))
+            )
+            found.append((trained.test_probabilities.tobytes(), trained.head.predict_proba(own).tobytes()))
+    assert found[0] == found[1]

@@ -283,3 +283,18 @@ def test_limits_are_the_users() -> None:
     assert judge(GOOD, Limits(largest_share=0.1)).level == "fails"
     noisy = judge(Figures(**{**vars(GOOD), "noise": 0.7}), Limits(noise=0.8))
     assert noisy.level == "passes" and noisy.sentence == "passes, with 70% of the posts in no cluster"
+
+
+@pytest.mark.parametrize("reduction", ["none", "pca"])
+def test_the_number_of_threads_changes_no_digit(reduction: str) -> None:
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    x, _ = blobs(600, 5, 500, 1.2, seed=4)
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(limits=threads):
+            result = tried(x, reduction=reduction)
+        found.append(
+            (result.positions.tobytes(), result.curve.to_numpy().tobytes(), result.silhouette_unreduced)
+        )
+    assert found[0] == found[1]

@@ -8,7 +8,7 @@ from fashion_assets.products.classifiers import CLASSIFIERS
 from fashion_assets.storage.errors import UserError
 
 #: Raised when the same products and options give another head, or other figures of it.
-HEADS_VERSION = 7
+HEADS_VERSION = 8
 #: The kernel machine of ``products.heads.kernel``, and every kind of ``products.classifiers``.
 KERNEL = "kernel"
 HEAD_KINDS: tuple[str, ...] = (KERNEL, *CLASSIFIERS)

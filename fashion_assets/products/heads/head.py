@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from fashion_assets.networks.cores import one_blas_thread
 from fashion_assets.products.features import ProductFeatures
 from fashion_assets.products.heads.config import AS_THEY_ARE, EMBEDDING_TRANSFORMS, HEAD_KINDS, KERNEL
 from fashion_assets.products.labels import label_codes
@@ -159,8 +160,9 @@ class AttributeHead:
         if len(self.classes_) == 1 or self.space_ is None or self.machine_ is None:
             return np.ones((len(features), 1))
         self._must_fit(features)
-        signals = self.space_.transform(features)
-        return self.temperatures_.apply(self._of_all_classes(signals), shown_sides(signals))
+        with one_blas_thread():
+            signals = self.space_.transform(features)
+            return self.temperatures_.apply(self._of_all_classes(signals), shown_sides(signals))
 
     def _of_all_classes(self, signals: Signals) -> FloatArray:
         """(n, k) what the machine says, 0 for a class that a draw of very many products has left out."""

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from fashion_assets.products.heads.least_squares import REGULARISATION, Factor, without
 from fashion_assets.products.heads.similarity import similarity
 from fashion_assets.products.heads.space import Signals
+from fashion_assets.products.vectors import BLOCKS
 
 FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
@@ -92,10 +93,11 @@ class KernelMachine:
         """What ``state`` described."""
         import scipy.sparse
 
+        # A safetensors file has no order of its own, and the similarity adds up the blocks in theirs.
         dense = {
-            key.removeprefix("support.dense."): values.astype(np.float32)
-            for key, values in arrays.items()
-            if key.startswith("support.dense.")
+            name: arrays[f"support.dense.{name}"].astype(np.float32)
+            for name in BLOCKS
+            if f"support.dense.{name}" in arrays
         }
         count = len(arrays["weights"])
         ngrams = {}

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fashion_assets.encoders.rows import unit_rows
+from fashion_assets.networks.cores import one_blas_thread
 from fashion_assets.styles.experiments.balance import MonthShares, cluster_balance, month_shares
 from fashion_assets.styles.experiments.clusterers import (
     ClustererMissingError,
@@ -105,9 +106,21 @@ def run_experiment(
 ) -> ExperimentResult:
     """`vectors` (n, d) of posts of `months` (n,), clustered as `variant` says and judged, without rows of no direction.
 
-    The same for the same rows, order, parameters and seed. k stops at a third of the rows: smaller clusters are pairs,
-    and the silhouette of pairs rises without end. A clusterer that is not installed gives a result that says so.
+    The same for the same rows, order, parameters and seed, on any number of BLAS threads. k stops at a third of the
+    rows: smaller clusters are pairs, and the silhouette of pairs rises without end. A clusterer that is not installed
+    gives a result that says so.
     """
+    with one_blas_thread():
+        return _result(vectors, months, variant, params, seed)
+
+
+def _result(
+    vectors: npt.NDArray[np.floating],
+    months: npt.NDArray[np.str_],
+    variant: Variant,
+    params: ExperimentParams,
+    seed: int,
+) -> ExperimentResult:
     usable = np.flatnonzero(np.linalg.norm(vectors, axis=1) > 0)
     if not len(usable):
         return nothing_to_judge(f"nothing to cluster: none of the {len(vectors)} vectors has a direction")
