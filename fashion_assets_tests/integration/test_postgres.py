@@ -206,10 +206,18 @@ def test_a_pool_of_one_holds_over_two_processes(
     command = ("asset", "materialize", "-f", str(tmp_path / "holds_a_slot.py"), "--select", "publication")
     running = [production.start(*command, HELD_IN=str(held)) for _ in range(2)]
     storage = instance.event_log_storage
+
+    def one_works_and_two_have_asked() -> bool:
+        # Of two that ask at the same moment both may be "assigned" (both saw the free slot) and none "pending":
+        # the row of the slot, which only one of them gets, decides.
+        return len(storage.get_concurrency_info("duckdb").pending_steps) == 2 and any(held.iterdir())
+
     try:
-        until(lambda: storage.get_concurrency_info("duckdb").pending_step_count == 1, running)
+        until(one_works_and_two_have_asked, running)
+        # The other asks again every second or so: time for it to be let in wrongly.
+        time.sleep(3)
         info = storage.get_concurrency_info("duckdb")
-        assert (info.slot_count, info.active_slot_count, info.pending_step_count) == (1, 1, 1)
+        assert (info.slot_count, info.active_slot_count) == (1, 1)
         assert len(list(held.iterdir())) == 1
         (held / "release").touch()
         printed = [process.communicate(timeout=120)[0] for process in running]
@@ -218,7 +226,7 @@ def test_a_pool_of_one_holds_over_two_processes(
             process.kill()
     assert [process.returncode for process in running] == [0, 0], "\n".join(printed)
     info = storage.get_concurrency_info("duckdb")
-    assert (info.active_slot_count, info.pending_step_count) == (0, 0)
+    assert (info.active_slot_count, len(info.pending_steps)) == (0, 0)
     # Dagster's own log of the steps: the second began when the first had ended.
     times = production.ask(
         "select dagster_event_type, timestamp from event_logs where step_key = 'publication' "
