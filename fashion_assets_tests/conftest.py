@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from fashion_assets.storage.places import Place, place
 
@@ -16,6 +17,25 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 #: Credentials of moto's S3, which takes any; looked for where they must not be.
 S3_KEY, S3_SECRET = "key-of-the-tests-5d1c", "secret-of-the-tests-5d1c"
+
+
+# The same examples on every machine, and no limit that a busy one breaks: neither a deadline for one example nor a
+# second for making ten. New examples are looked for with ``--hypothesis-profile=searching``, and by ``fuzz``.
+settings.register_profile("searching", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "same everywhere", settings.get_profile("searching"), derandomize=True, database=None
+)
+settings.load_profile("same everywhere")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A slow test may take an hour, not the minutes of ``pyproject.toml``: its fixtures count too, and others use the
+    machine. A limit is there to end what hangs.
+    """
+    for item in items:
+        takes_long = item.get_closest_marker("slow") or item.get_closest_marker("long")
+        if takes_long and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(3600))
 
 
 @pytest.fixture(scope="session")

@@ -166,7 +166,9 @@ def run(
             on_landing=landed,
             on_plan=planned,
             on_batch=done,
-            on_wait=progress.console.print,
+            on_wait=lambda sentence: progress.console.print(
+                for_terminal(sentence), markup=False, highlight=False, soft_wrap=True
+            ),
         )
     _report_run(settings, summary)
 

@@ -78,12 +78,14 @@ def _summary(future: pd.DataFrame, figures: pd.DataFrame, level: float) -> list[
         tried = rows[rows["n_origins"] > 0]
         # A history that repeats itself exactly has no naive error to scale by.
         scaled = f"MASE {tried['mase'].mean():.3f}" if tried["mase"].notna().any() else "no MASE"
-        said = (
-            f"backtest over {tried['n_origins'].max()} origins: {scaled}, "
-            f"sMAPE {tried['smape'].mean():.1f} %, {level:.0%} interval held {tried['coverage'].mean():.0%}"
-            if len(tried)
-            else "too short for a backtest"
-        )
+        said = "too short for a backtest"
+        if len(tried):
+            origins, held = tried["n_origins"].max(), tried["coverage"].mean()
+            interval = f"{level:.0%} interval held {held:.0%}" if held == held else "no interval to judge"
+            said = (
+                f"backtest over {origins} origin{'' if origins == 1 else 's'}: {scaled}, "
+                f"sMAPE {tried['smape'].mean():.1f} %, {interval}"
+            )
         lines.append(f"{len(rows)} series by {model}; {said}")
     notes = future.drop_duplicates("series_id")["note"]
     for note, count in notes[notes != ""].value_counts().head(5).items():

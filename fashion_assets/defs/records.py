@@ -4,16 +4,24 @@ passed, which runs go on.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster._core.event_api import PartitionKeyFilter
+from dagster._core.storage.asset_check_execution_record import (
+    AssetCheckExecutionRecord,
+    AssetCheckExecutionRecordStatus,
+)
 
 #: Statuses of runs that have ended, and of those that wait or are at work.
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 UNFINISHED = [status for status in dg.DagsterRunStatus if status not in FINISHED]
+
+#: Records of a check that one query gives.
+_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -67,43 +75,73 @@ def data_version(instance: dg.DagsterInstance, asset: str, partition: str) -> st
 
 @dataclass(frozen=True)
 class FailedCheck:
-    """A check of an asset partition whose newest answer is no (given at ``storage_id``), or that ``run_id`` was to
-    answer and has not: it crashed, or the process was killed.
+    """A check whose answer about the materialisation ``made_id`` is no, or that ``run_id`` was to answer and has not:
+    it crashed, or the process was killed.
     """
 
     name: str
-    storage_id: int
-    run_id: str | None = None
+    run_id: str
+    made_id: int | None = None
 
     def concerns(self, made: Record) -> bool:
         """Whether it is about the partition as it was made last. A run that was to make it anew and never came so far
         (canceled, or failed above it) planned its checks too, and says nothing of what is there.
         """
-        return self.storage_id > made.storage_id if self.run_id is None else self.run_id == made.run_id
+        return self.run_id == made.run_id if self.made_id is None else self.made_id == made.storage_id
 
 
 def failed_checks(
     instance: dg.DagsterInstance, keys: Collection[dg.AssetCheckKey]
 ) -> dict[tuple[str, str | None], list[FailedCheck]]:
-    """(asset, partition) -> those of ``keys`` that it has not passed, by name."""
-    found: dict[tuple[str, str | None], list[FailedCheck]] = {}
-    if not keys:
-        return found
-    looked_at = instance.event_log_storage.get_asset_check_partition_info(sorted(keys))
-    planned = AssetCheckExecutionRecordStatus.PLANNED
-    runs = {one.latest_planned_run_id for one in looked_at if one.latest_execution_status == planned}
+    """(asset, partition) -> those of ``keys`` that it may not have passed, by name.
+
+    Of a check that is the last answer, and each run since then that was to give one and has ended without: which of
+    them is about what is there, ``FailedCheck.concerns`` tells.
+    """
+    rows: list[AssetCheckExecutionRecord] = []
+    looked_at = instance.event_log_storage.get_asset_check_partition_info(sorted(keys)) if keys else ()
+    for key, of_it in groupby(looked_at, lambda one: one.check_key):
+        passed = AssetCheckExecutionRecordStatus.SUCCEEDED
+        unclear = {one.partition_key for one in of_it if one.latest_execution_status != passed}
+        rows += _since_the_last_answers(instance, key, unclear)
+    runs = sorted({row.run_id for row in rows})
     ended = {
         run.run_id
-        for run in (instance.get_runs(dg.RunsFilter(run_ids=sorted(runs))) if runs else ())
+        for run in (instance.get_runs(dg.RunsFilter(run_ids=runs)) if runs else ())
         if run.is_finished
     }
-    for one in looked_at:
-        crashed = one.latest_execution_status == planned and one.latest_planned_run_id in ended
-        if crashed or one.latest_execution_status == AssetCheckExecutionRecordStatus.FAILED:
-            node = (one.check_key.asset_key.to_user_string(), one.partition_key)
-            run = one.latest_planned_run_id if crashed else None
-            check = FailedCheck(one.check_key.name, one.latest_check_event_storage_id, run)
-            found.setdefault(node, []).append(check)
+    found: dict[tuple[str, str | None], list[FailedCheck]] = {}
+    for row in rows:
+        target = None
+        if row.status == AssetCheckExecutionRecordStatus.FAILED:
+            target = row.evaluation.target_materialization_data if row.evaluation else None
+        elif row.run_id not in ended:
+            continue
+        check = FailedCheck(row.key.name, row.run_id, target.storage_id if target else None)
+        found.setdefault((row.key.asset_key.to_user_string(), row.partition), []).append(check)
     for checks in found.values():
         checks.sort(key=lambda check: check.name)
     return found
+
+
+def _since_the_last_answers(
+    instance: dg.DagsterInstance, key: dg.AssetCheckKey, partitions: Collection[str | None]
+) -> Iterator[AssetCheckExecutionRecord]:
+    """What is recorded of a check of each partition down to its last answer, which is left out where it is yes.
+
+    By one query, and one more for each partition with several such records: a backfill that waits, or was canceled, has
+    left one of every month.
+    """
+    history = instance.event_log_storage.get_asset_check_execution_history
+    planned, failed = AssetCheckExecutionRecordStatus.PLANNED, AssetCheckExecutionRecordStatus.FAILED
+    without_yes = history(key, limit=_ROWS, status={planned, failed}) if partitions else ()
+    for partition in partitions:
+        of_it = [row for row in without_yes if row.partition == partition]
+        if len(of_it) == 1 and len(without_yes) < _ROWS:
+            yield of_it[0]
+            continue
+        for row in history(key, limit=_ROWS, partition_filter=PartitionKeyFilter(key=partition)):
+            if row.status in (planned, failed):
+                yield row
+            if row.status != planned:
+                break

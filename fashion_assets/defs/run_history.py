@@ -14,16 +14,18 @@ def history_named() -> Iterator[None]:
     """UserError in place of what SQLAlchemy raises where the run history cannot be opened, read or written.
 
     SQLite writes beside its files also when they are only read. Its plain DatabaseError means a damaged file; those
-    below it but OperationalError are faults of a statement, and ours.
+    below it but OperationalError are faults of a statement, and ours. dagster-postgres raises a class of its own from
+    the last of its tries to connect.
     """
     from sqlalchemy.exc import DatabaseError, OperationalError
 
     try:
         yield
-    except DatabaseError as fault:
-        if type(fault) not in (DatabaseError, OperationalError):
+    except Exception as fault:
+        cause = fault.__cause__ if type(fault).__name__ == "DagsterPostgresException" else fault
+        if not isinstance(cause, DatabaseError) or type(cause) not in (DatabaseError, OperationalError):
             raise
-        reason = str(fault.orig).strip().partition("\n")[0]
+        reason = str(cause.orig).strip().partition("\n")[0]
         raise UserError(
             f"the run history of {os.environ.get('DAGSTER_HOME')} does not answer ({reason}); it needs room on its "
             "disk and the right to write there, also to be looked at, and where it is PostgreSQL, that server; one "

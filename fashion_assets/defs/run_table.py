@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from fashion_assets.settings import Settings
+from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.lake import Lake
 from fashion_assets.storage.terminal_text import for_terminal
 
@@ -58,10 +59,9 @@ def check_lines(settings: Settings, failed: list[CheckFailure]) -> Iterator[str]
 def product_lines(settings: Settings) -> Iterator[str]:
     """How many product cards arrived, were kept and were refused; nothing where there are no products."""
     lake = Lake(settings.lake)
-    if not (lake.path("products").exists() and lake.path("quarantined_products").exists()):
+    kept, refused = _rows(lake, "products"), _rows(lake, "quarantined_products")
+    if kept is None or refused is None:
         return
-    kept = lake.read("products", columns=["id"]).num_rows
-    refused = lake.read("quarantined_products", columns=["reason"]).num_rows
     counts = f"Products: {kept + refused} cards arrived, {kept} kept, {refused} refused"
     if refused and settings.warehouse.exists():
         statement = "select id, source_file, source_row, reason from quarantined_products"
@@ -78,12 +78,11 @@ def closing_table(settings: Settings, summary: RunSummary) -> Table:
     kept_total = refused_total = 0
     months = lake.months("cleaned_posts")
     for month in months:
-        kept = lake.read("cleaned_posts", month, columns=["post_id"]).num_rows
-        refused = lake.read("quarantined_posts", month, columns=["reason"]).num_rows
-        has_styles = lake.path("style_profiles", month).exists()
-        styles = str(lake.read("style_profiles", month, columns=["style_id"]).num_rows) if has_styles else "-"
-        table.add_row(month, str(kept), str(refused), styles)
-        kept_total, refused_total = kept_total + kept, refused_total + refused
+        rows = [
+            _rows(lake, asset, month) for asset in ("cleaned_posts", "quarantined_posts", "style_profiles")
+        ]
+        table.add_row(month, *("-" if n is None else str(n) for n in rows))
+        kept_total, refused_total = kept_total + (rows[0] or 0), refused_total + (rows[1] or 0)
     table.add_section()
     table.add_row(
         f"{len(months)} month{'s' if len(months) != 1 else ''}", str(kept_total), str(refused_total), ""
@@ -91,12 +90,20 @@ def closing_table(settings: Settings, summary: RunSummary) -> Table:
     return table
 
 
+def _rows(lake: Lake, asset: str, month: str | None = None) -> int | None:
+    """Rows of a stored table; None where it is not there or damaged, as of a month that this run had not to make."""
+    try:
+        return lake.row_count(asset, month)
+    except UserError:
+        return None
+
+
 def next_commands(settings: Settings) -> Iterator[str]:
     """The newest report, the warehouse, and two or three commands to go on with."""
     lake = Lake(settings.lake)
     for month in reversed(lake.months("cleaned_posts")):
         report = settings.reports / month / "style_report.html"
-        if report.exists() and lake.read("cleaned_posts", month, columns=["post_id"]).num_rows:
+        if report.exists() and _rows(lake, "cleaned_posts", month):
             yield f"Newest report: {report}"
             break
     if settings.warehouse.exists():

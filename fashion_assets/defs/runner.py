@@ -27,7 +27,7 @@ from fashion_assets.defs.resources import user_dictionary_path
 from fashion_assets.defs.run_history import history_named
 from fashion_assets.defs.run_lock import one_run_at_a_time
 from fashion_assets.defs.run_summaries import record_summaries
-from fashion_assets.defs.run_tags import BEGAN, HOST, IN_ORDER, PID, process_began
+from fashion_assets.defs.run_tags import BEGAN, HOST, IN_ORDER, PID, process_began, tags_of_this_process
 from fashion_assets.defs.selection import resolve_selection
 from fashion_assets.defs.step_errors import sentence_of
 from fashion_assets.defs.training_posts import training_version
@@ -162,10 +162,25 @@ def close_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> int:
         if host is None or not (is_killed(run) or (alone and host != here)):
             continue
         where = "" if host == here else f" on {host}"
-        instance.report_run_failed(run, f"the process of this run{where} is gone; it was killed")
-        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        _close(instance, run, f"the process of this run{where} is gone; it was killed")
         closed += 1
     return closed
+
+
+def _close_broken_off(instance: dg.DagsterInstance) -> None:
+    """Fail the run of this process that Dagster has not ended itself, as where Ctrl-C came before its first step.
+
+    To the daemon it would be at work still: it would hold up its month.
+    """
+    tags = tags_of_this_process()
+    mine = {name: tags[name] for name in (PID, HOST, BEGAN)}
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED, tags=mine)):
+        _close(instance, run, "the command that it belongs to has ended before it")
+
+
+def _close(instance: dg.DagsterInstance, run: dg.DagsterRun, reason: str) -> None:
+    instance.report_run_failed(run, reason)
+    instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
 def is_killed(run: dg.DagsterRun) -> bool:
@@ -303,10 +318,11 @@ def _run_pipeline(
 
 
 def _sum_up(instance: dg.DagsterInstance, settings: Settings, summary: RunSummary) -> None:
-    """Write the lines of these runs. A fault in that makes no table worse, so that it is only told: it must neither
-    fail a run that succeeded nor take the place of the reason of one that failed.
+    """End what is left of these runs and write their lines. A fault in that makes no table worse, so that it is only
+    told: it must neither fail a run that succeeded nor take the place of the reason of one that failed.
     """
     try:
+        _close_broken_off(instance)
         record_summaries(instance, settings)
     except Exception as fault:
         logger.exception("the summaries of the runs could not be written to %s", settings.run_summaries)

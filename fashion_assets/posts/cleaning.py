@@ -114,6 +114,8 @@ def _as_raw(frame: pd.DataFrame, salt: bytes | None) -> pd.DataFrame:
         else:
             posts[name] = None
     if bare:
+        # An id that was rounded would make several persons one.
+        posts["poster_id"] = [None if raw and rounded_id(raw) else raw for raw in posts["poster_id"]]
         secret = salt if salt is not None else secrets.token_bytes(SALT_BYTES)
         raw_ids = {raw for raw in posts["poster_id"] if raw}
         authors = {raw: hash_author(raw, secret) for raw in raw_ids}

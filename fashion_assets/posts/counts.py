@@ -23,7 +23,7 @@ _COUNT = re.compile(
 _NEGATIVE = re.compile(r"[-−–—﹣]\s*[0-9]")
 
 #: The platform shows the button's own word instead of a zero.
-_ZERO_WORDS = frozenset({"赞", "点赞", "收藏", "评论"})
+_ZERO_WORDS = frozenset({"赞", "讚", "点赞", "喜欢", "收藏", "评论", "抢首评"})
 
 
 def parse_count(text: str) -> int:

@@ -1,13 +1,14 @@
 """Reading one crawl file of any kind into rows of text, with a sentence for every row or file that is
 refused.
 
-Belongs here: CSV, JSONL and Parquet, plain, gzipped or zipped, to one frame of the crawl columns. Does not:
+Belongs here: CSV, JSON and Parquet, plain, gzipped or zipped, to one frame of the crawl columns. Does not:
 what the cells mean (``dates``, ``counts``) or where the rows go (``landing``).
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -20,15 +21,17 @@ from fashion_assets.posts.allowance import Allowance, TooLarge
 from fashion_assets.posts.archives import open_zip, read_gzip, read_member, read_plain, zip_members
 from fashion_assets.posts.csv_records import read_records, sniff_delimiter
 from fashion_assets.posts.decoding import decode_lines
+from fashion_assets.posts.json_records import json_records
 from fashion_assets.posts.mapping import MAPPING_NAME, ColumnMapping
-from fashion_assets.posts.records import Record, json_records, parquet_records, rounded_id
+from fashion_assets.posts.media_names import PICTURE_SUFFIXES, VIDEO_SUFFIXES
+from fashion_assets.posts.records import Record, parquet_records, rounded_id
 from fashion_assets.posts.schemas import CRAWL_COLUMNS, REQUIRED_COLUMNS
 from fashion_assets.posts.times import parse_fetch_time
 from fashion_assets.storage.errors import UserError
 
 #: Kinds of crawl file by the end of their name.
 CSV_SUFFIXES = (".csv", ".tsv")
-JSON_SUFFIXES = (".jsonl", ".ndjson")
+JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 PLAIN_SUFFIXES = (*CSV_SUFFIXES, *JSON_SUFFIXES, *PARQUET_SUFFIXES)
 
@@ -46,6 +49,22 @@ _PACKED = {
     b"PK\x03\x04": "a zip archive or a spreadsheet (.xlsx) by its first bytes; save it as CSV, or name it .zip",
     b"PAR1": "a Parquet file by its first bytes; name it .parquet",
 }
+
+_EXPECTED = "expected .csv, .jsonl, .json or .parquet, or these in .gz or .zip"
+#: What to do with other kinds that are delivered often.
+_INSTEAD = dict.fromkeys(
+    (*PICTURE_SUFFIXES, *VIDEO_SUFFIXES), "put pictures and videos into incoming/media/<post_id>/"
+) | {
+    ".xlsx": "save the spreadsheet as CSV (UTF-8), with ids as text",
+    ".tar": "pack the files as .zip instead",
+    ".tgz": "pack the files as .zip instead",
+    ".zst": "unpack it, or pack it as .gz",
+}
+
+#: The first line of a spreadsheet's CSV that names its delimiter and nothing else.
+_SEPARATOR_LINE = re.compile(r'"?sep=(?P<mark>[,;|\t])"?\s*', re.I)
+#: How digits are kept from becoming a number in a spreadsheet: ="7342345678901234567", '7342345678901234567.
+_FORCED_TEXT = re.compile(r"""="(?P<cell>[^"]*)"|['`](?P<digits>[0-9A-Za-z]+)""")
 
 #: A refusal shows this many of the columns that it found.
 _COLUMNS_SHOWN = 20
@@ -104,9 +123,8 @@ def _read_any(
         return _read_zip(path, mapping, name, allowance)
     inner = lowered.removesuffix(".gz")
     if not inner.endswith(PLAIN_SUFFIXES):
-        raise UserError(
-            "it is no crawl file by its name; expected .csv, .jsonl or .parquet, or these in .gz or .zip"
-        )
+        instead = _INSTEAD.get(Path(inner).suffix, _EXPECTED)
+        raise UserError(f"it is no crawl file by its name; {instead}")
     data = read_gzip(path, allowance) if lowered.endswith(".gz") else read_plain(path, allowance)
     return _read_bytes(data, inner, mapping, name, allowance)
 
@@ -121,7 +139,7 @@ def _read_zip(path: Path, mapping: ColumnMapping | None, name: str, allowance: A
             lowered = member.name.lower()
             if not lowered.removesuffix(".gz").endswith(PLAIN_SUFFIXES):
                 reason = f"{name}: {member.reason}" if member.reason else None
-                notes.append(reason or f"{place} is no CSV, JSONL or Parquet file; it was left alone.")
+                notes.append(reason or f"{place} is no CSV, JSON or Parquet file; it was left alone.")
             elif member.reason:
                 refused[place] = f"{name}: {member.reason}"
             elif lowered.endswith(".gz"):
@@ -144,7 +162,7 @@ def _read_zip(path: Path, mapping: ColumnMapping | None, name: str, allowance: A
         return CrawlRead(
             _frame([]),
             [],
-            f"{name} was refused: it holds no readable crawl file (CSV, JSONL or Parquet; archives of "
+            f"{name} was refused: it holds no readable crawl file (CSV, JSON or Parquet; archives of "
             f"pictures belong into incoming/media/). {found}",
         )
     return CrawlRead(pd.concat(frames, ignore_index=True), notes, refused_members=refused)
@@ -176,13 +194,17 @@ def _read_csv(
     lines: list[str], damaged: dict[int, str], mapping: ColumnMapping | None, name: str, notes: list[str]
 ) -> CrawlRead:
     start = next((number for number, line in enumerate(lines, start=1) if line.strip()), 1)
-    delimiter = sniff_delimiter(lines[start - 1])
+    separator = _SEPARATOR_LINE.fullmatch(lines[start - 1])
+    if separator:
+        start = next((n for n, line in enumerate(lines[start:], start=start + 1) if line.strip()), start)
+    delimiter = separator["mark"] if separator else sniff_delimiter(lines[start - 1])
     header = next(read_records(lines, delimiter=delimiter, first_line=start))
     if header.fault or start in damaged:
         raise UserError(f"its header cannot be read ({header.fault or damaged[start]})")
     if any(_is_damaged(cell) for cell in header.cells):
         raise UserError("its header holds NUL bytes, the mark of a write that was cut off; crawl it again")
     columns = [cell.strip() or f"column {number}" for number, cell in enumerate(header.cells, start=1)]
+    named = max((number for number, cell in enumerate(header.cells, start=1) if cell.strip()), default=0)
     positions = _positions(columns, mapping)
     time_at = positions.get("post_fetch_time")
     id_at = positions.get("post_id")
@@ -201,15 +223,29 @@ def _read_csv(
             delimiter=delimiter,
             first_line=header.last_line + 1,
             width=len(columns),
+            named=named,
             is_record=is_record,
         ):
             lines_of_it = range(record.line, record.last_line + 1)
             fault = next((damaged[line] for line in lines_of_it if line in damaged), None) or record.fault
             if record.fault and "\x00" in lines[record.line - 1]:
                 fault = _DAMAGED.format(line=record.line, column="the record")
-            yield Record(record.line, {} if fault else dict(zip(columns, record.cells, strict=True)), fault)
+            cells = [_as_meant(cell) for cell in record.cells]
+            yield Record(record.line, {} if fault else dict(zip(columns, cells, strict=True)), fault)
 
     return _assemble(columns, records(), mapping, name, notes)
+
+
+def _as_meant(cell: str) -> str:
+    """The cell without what keeps it text in a spreadsheet."""
+    if cell[:1] not in ("=", "'", "`"):
+        return cell
+    found = _FORCED_TEXT.fullmatch(cell.strip())
+    if found is None:
+        return cell
+    digits = found["digits"]
+    # A quotation mark before a word is the word's own.
+    return found["cell"] if digits is None else digits if any(mark.isdigit() for mark in digits) else cell
 
 
 def _positions(columns: list[str], mapping: ColumnMapping | None) -> dict[str, int]:
@@ -270,6 +306,7 @@ def _assemble(
     positions = _positions(columns, mapping)
     ours_of = {columns[position]: ours for ours, position in positions.items()}
     rows: list[dict[str, Any]] = []
+    n_authors_lost = 0
     for record in records:
         row: dict[str, Any] = dict.fromkeys(READ_COLUMNS)
         row["source_file"], row["source_row"], row["fault"] = name, record.line, record.fault
@@ -292,10 +329,19 @@ def _assemble(
         if rounded and not row["fault"]:
             # Without an id each is a row of its own, and none passes for an older crawl of another.
             row["post_id"], row["fault_column"], row["fault"] = None, "post_id", rounded
+        if rounded_id(row["poster_id"] or ""):
+            row["poster_id"] = None  # several persons would become one
+            n_authors_lost += 1
         if rule.tag_separator and row["post_tag"]:
             row["post_tag"] = ", ".join(tag.strip() for tag in row["post_tag"].split(rule.tag_separator))
         if extra:
             row["extra"] = json.dumps(extra, ensure_ascii=False)
+    if n_authors_lost:
+        notes = [
+            *notes,
+            f"{name} has {n_authors_lost:,} rows with a poster_id that a spreadsheet or a float has rounded; they land "
+            "without an author. Export the ids as text.",
+        ]
     if not rows:
         raise UserError("it has a header and no row; crawl it again or delete it")
     return CrawlRead(_frame(rows), notes)

@@ -43,27 +43,36 @@ def read_records(
     delimiter: str = ",",
     first_line: int = 1,
     width: int | None = None,
+    named: int | None = None,
     is_record: Callable[[list[str]], bool] | None = None,
 ) -> Iterator[CsvRecord]:
     """Every record from line ``first_line`` on; blank lines between records are passed over.
 
-    ``width`` is the number of cells that a record must have. ``is_record`` says whether cells are certainly a
+    ``width`` is the number of cells that a record must have, give or take empty ones at its end where the file ends its
+    lines with a delimiter: more may follow, and of those beyond the ``named`` first (default all) the header holds the
+    names of none. ``is_record`` says whether cells are certainly a
     record of their own: a record of several lines that holds such a line inside one of its cells has
     swallowed it behind a quote that was never closed, and is refused.
     """
+
+    def fitted(cells: list[str]) -> list[str]:
+        return cells if width is None else _fitted(cells, width, width if named is None else named)
+
     place = first_line - 1
     while place < len(lines):
         if not lines[place].strip():
             place += 1
             continue
         cells, used, fault = _take(lines, place, delimiter)
+        if fault is None:
+            cells = fitted(cells)
         if fault is None and width is not None and len(cells) != width:
             fault = (
                 f"Line {place + 1} has {len(cells)} cells where the header has {width}; "
                 "mend its quotes or commas."
             )
         if fault is None and used > 1 and is_record is not None:
-            swallowed = _swallowed(lines, place, used, delimiter, is_record)
+            swallowed = _swallowed(lines, place, used, delimiter, lambda inner: is_record(fitted(inner)))
             if swallowed:
                 fault = (
                     f"Line {place + 1} opens a quote that is not closed before the one on line {swallowed}; "
@@ -75,6 +84,13 @@ def read_records(
             continue
         yield CsvRecord(place + 1, place + used, cells)
         place += used
+
+
+def _fitted(cells: list[str], width: int, named: int) -> list[str]:
+    """The cells without surplus empty ones, or with the nameless last ones that the line left out; else as they are."""
+    if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
+        return cells[:width]
+    return cells + [""] * (width - len(cells)) if named <= len(cells) < width else cells
 
 
 def _take(lines: Sequence[str], place: int, delimiter: str) -> tuple[list[str], int, str | None]:
@@ -101,7 +117,8 @@ def _take(lines: Sequence[str], place: int, delimiter: str) -> tuple[list[str], 
         return (
             [],
             1,
-            f"Line {place + 1} is longer than a record can be ({MAX_RECORD_CHARACTERS:,} characters).",
+            f"Line {place + 1} is longer than a record can be ({MAX_RECORD_CHARACTERS:,} characters); "
+            "leave out its longest cell, or deliver it as JSONL.",
         )
     except csv.Error as fault:
         if "unexpected end" in str(fault):
@@ -111,7 +128,8 @@ def _take(lines: Sequence[str], place: int, delimiter: str) -> tuple[list[str], 
             return (
                 [],
                 1,
-                f"Line {place + 1} has a cell that is larger than {csv.field_size_limit():,} characters.",
+                f"Line {place + 1} has a cell that is larger than {csv.field_size_limit():,} characters; "
+                "leave it out, or deliver the row as JSONL.",
             )
         return (
             [],

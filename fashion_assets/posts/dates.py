@@ -32,15 +32,18 @@ _LEAP_GAP_YEARS = 8
 _PREFIX = re.compile(
     r"(编辑于|编辑|edited(?:\s+on)?)\s*[::]?\s*|(?:发布于|发表于|更新于|posted(?:\s+on)?)\s*[::]?\s*", re.I
 )
-# A place may follow: "05-17 上海", "昨天 15:20 IP属地:浙江".
-_PLACE = r"(?:\s*(?:来自|IP属地)?\s*[::]?\s*[一-鿿]{2,12}|\s+[A-Za-z][A-Za-z .]{1,30})?"
+# A place may follow: "05-17 上海".
+_PLACE = r"(?:\s*[一-鿿]{2,12}|\s+(?!UTC|GMT)[A-Za-z][A-Za-z .]{1,30})?"
+_ZONE_NAME = re.compile(r"[A-Z]{1,4}T|UTC")
+#: Behind the time, what it was posted with or where: "03月05日 12:30 来自 iPhone 13".
+_ORIGIN = re.compile(r"(?<=\S)\s*(?:来自|发布于|IP属地).*")
+_WEEKDAY = re.compile(r"(?<=[日\d])\s*[(（]?(?:星期|周)[一二三四五六日天][)）]?")
 _CLOCK = r"(?:\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::\d{2})?)?"
 _MONTH_DAY = re.compile(r"(?P<month>\d{1,2})\s*[-/.月]\s*(?P<day>\d{1,2})\s*日?" + _CLOCK + _PLACE)
-_COMPACT = re.compile(r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})")
 _DAY_WORD = re.compile(
-    r"(?P<word>刚刚|刚才|今天|昨天|前天|大前天|just now|today|yesterday)" + _CLOCK + _PLACE, re.I
+    r"(?P<word>刚刚|刚才|今[天日]|昨[天日]|前[天日]|大前天|just now|today|yesterday)" + _CLOCK + _PLACE, re.I
 )
-_DAYS_BACK = {"昨天": 1, "yesterday": 1, "前天": 2, "大前天": 3}
+_DAYS_BACK = {"昨天": 1, "昨日": 1, "yesterday": 1, "前天": 2, "前日": 2, "大前天": 3}
 _AGO = re.compile(
     r"(?P<number>\d{1,5}|[一二两三四五六七八九十半几])\s*个?\s*"
     r"(?P<unit>秒钟|秒|分钟|分|小时|钟头|天|日|星期|周|礼拜|月|年|seconds?|minutes?|mins?|hours?|hrs?|[smhdw]|days?|weeks?|months?|years?)"
@@ -81,6 +84,7 @@ def resolve_post_date_with_source(
         return _from_id(post_id, fetched)
     shown = " ".join(str(text).translate(FULL_WIDTH).split())
     source: DateSource = "text"
+    shown = _WEEKDAY.sub("", _ORIGIN.sub("", shown))
     prefix = _PREFIX.match(shown)
     if prefix:
         source = "edited" if prefix.group(1) else "text"
@@ -96,14 +100,10 @@ def resolve_post_date_with_source(
     if day is None:
         return None, None, f"{quoted(text)} {fault}"
     if fetched is not None and day > fetched.date():
-        return (
-            None,
-            None,
-            (
-                f"{quoted(text)} lies after the fetch of {fetched:%Y-%m-%d %H:%M}; "
-                "a post cannot be from the future."
-            ),
-        )
+        said = f"{quoted(text)} lies after the fetch of {fetched:%Y-%m-%d %H:%M}; a post cannot be from the future."
+        if day - fetched.date() == timedelta(days=1):
+            said += " If the fetch was noted in the time of another zone, write it with the zone (+00:00)."
+        return None, None, said
     if relative and day < PLATFORM_START.date():
         return None, None, f"{quoted(text)} lies before the platform's start in {PLATFORM_START:%Y-%m}."
     return day, "relative" if relative and source == "text" else source, None
@@ -137,11 +137,9 @@ def _read(shown: str, fetched: datetime | None) -> tuple[date | None, bool, str]
     full = parse_full_time(shown)
     if full is not None:
         return full.date(), False, ""
-    compact = _COMPACT.fullmatch(shown)
-    if compact:
-        return date(*(int(part) for part in compact.groups())), False, ""
-    place = re.fullmatch(r"(.*\d\S*)\s+[一-鿿A-Za-z ]{2,30}", shown)
-    if place:
+    place = re.fullmatch(r"(.*\d\S*)\s+([一-鿿A-Za-z ]{2,30})", shown)
+    # What stands behind a clock like the name of a zone that is not known here would be a guess, maybe by a day.
+    if place and not _ZONE_NAME.fullmatch(place.group(2)):
         full = parse_full_time(place.group(1))
         if full is not None:
             return full.date(), False, ""

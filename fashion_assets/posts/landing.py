@@ -30,6 +30,7 @@ from fashion_assets.posts.landed import (
     landing_root,
     move_posts,
     read_ledger,
+    read_media_manifest,
     read_post_index,
     remove_rows,
     rows_path,
@@ -46,7 +47,7 @@ from fashion_assets.posts.ledger import (
     refused_members,
 )
 from fashion_assets.posts.mapping import ColumnMapping, load_mappings, mapping_for
-from fashion_assets.posts.media_landing import land_media
+from fashion_assets.posts.media_landing import land_media, without_posts
 from fashion_assets.posts.month_digests import forget_digests, known_digests, remember_digests
 from fashion_assets.posts.placement import (
     date_rows,
@@ -254,9 +255,13 @@ def land_incoming(
         ]
         for name, (status, added) in landing.archives.items():
             files.append(LandedFile(name, None, "landed" if status == "landed" else "already landed", added))
-        if landing.posts:
+        if landing.posts or arrivals:
             index = read_post_index(lake)
             touched |= set(index.loc[index["post_id"].isin(landing.posts), "month"])
+            # Pictures may come before their posts, and those with the next slice.
+            if len(index) and not remaining and not landing.remaining:
+                strange = without_posts(read_media_manifest(lake), index["post_id"])
+                files += [LandedFile("media", None, "waiting", reason=strange)] if strange else []
         looks.close()
         if touched or digests is None or landing.changed:
             own.confirm()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from copy import copy
 from functools import partial
 from itertools import takewhile
 from pathlib import PurePosixPath
 
+import pandas as pd
+
 from fashion_assets.posts.archives import Member, open_zip, zip_members
 from fashion_assets.posts.media_book import MediaBook, MediaLanding
 from fashion_assets.posts.media_contents import MAX_MEDIA_BYTES, contents_of, open_media, read_media
-from fashion_assets.posts.media_names import readable
+from fashion_assets.posts.media_names import PICTURE_SUFFIXES, VIDEO_SUFFIXES, readable
 from fashion_assets.posts.slices import Slice
 from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.files import local_copy
@@ -21,6 +23,8 @@ from fashion_assets.storage.places import Place, Stamp, inside, is_remote
 #: this many times that size (or beyond the floor, for small archives) would only fill the disk.
 MAX_EXPANSION = 100
 MIN_UNPACKED = 64 << 20
+#: A sentence on folders that are no posts shows this many of them.
+_FOLDERS_SHOWN = 3
 
 
 def land_media(
@@ -75,6 +79,24 @@ def land_media(
     refused = book.result.refused
     book.result.refused = {mask(place): mask(reason) for place, reason in refused.items()}
     return book.result
+
+
+def without_posts(manifest: pd.DataFrame, post_ids: Collection[str]) -> str | None:
+    """A sentence where usable media of the manifest belong to none of the posts that have landed."""
+    usable = manifest[manifest["reason"].isna()]
+    strange = usable[~usable["post_id"].isin(post_ids)]
+    if strange.empty:
+        return None
+    folders = [str(folder) for folder in sorted(strange["post_id"].unique())]
+    shown = ", ".join(f"'{folder}'" for folder in folders[:_FOLDERS_SHOWN])
+    more = f" and {len(folders) - _FOLDERS_SHOWN:,} more" if len(folders) > _FOLDERS_SHOWN else ""
+    files = (
+        "1 picture or video belongs" if len(strange) == 1 else f"{len(strange):,} pictures and videos belong"
+    )
+    return (
+        f"{files} to no post that has landed, by the name of the folder below media/ ({shown}{more}). If these are ids "
+        "of posts, they count when a crawl file brings those; else put the files into media/<post_id>/."
+    )
 
 
 def _has_failed(relative: str, stamp: Stamp | None, book: MediaBook) -> bool:
@@ -136,7 +158,7 @@ def _land_archive(path: Place, relative: str, stamp: Stamp, book: MediaBook) -> 
                     book.refuse(parts[0], name, place, reason)
                 elif len(parts) < 2:
                     book.result.refused[place] = (
-                        f"{place} lies in no post's folder; expected <post_id>/{member.name}."
+                        f"{place} lies in no post's folder; expected <post_id>/{PurePosixPath(member.name).name}."
                     )
                 else:
                     room -= entry.file_size
@@ -163,8 +185,11 @@ def _land_archive(path: Place, relative: str, stamp: Stamp, book: MediaBook) -> 
 
 
 def _folders_around(members: list[Member]) -> int:
-    """How many folders all members have in common above the posts' own ("media/<post_id>/1.jpg" has one)."""
-    paths = [PurePosixPath(member.name).parts for member in members if not member.reason]
+    """How many folders all media have in common above the posts' own ("media/<post_id>/1.jpg" has one)."""
+    named = [PurePosixPath(member.name) for member in members if not member.reason]
+    # A list or a readme beside the posts' folders says nothing about them.
+    media = [path for path in named if path.suffix.lower() in (*PICTURE_SUFFIXES, *VIDEO_SUFFIXES)]
+    paths = [path.parts for path in media or named]
     if not paths:
         return 0
     skip = 0

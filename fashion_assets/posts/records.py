@@ -1,18 +1,16 @@
-"""Records of JSONL and Parquet files as texts by column name, the shape that CSV has by nature."""
+"""Records of typed files as texts by column name, the shape that CSV has by nature; of Parquet files here."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from fashion_assets.posts.times import quoted, to_shanghai
-from fashion_assets.storage.errors import UserError
 from fashion_assets.storage.parquet_cells import parquet_columns
 
 #: Up to here every whole number has a float of its own.
@@ -27,45 +25,6 @@ class Record:
     line: int
     cells: Mapping[str, str | None]
     fault: str | None = None
-
-
-def json_records(lines: list[str], damaged: Mapping[int, str]) -> tuple[list[str], Iterable[Record]]:
-    """(the union of all keys in order of appearance, one record per line that is not blank)."""
-    records: list[Record] = []
-    columns: dict[str, None] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        record = Record(number, {}, damaged[number]) if number in damaged else _json_record(number, line)
-        records.append(record)
-        columns.update(dict.fromkeys(record.cells))
-    if records and all(record.fault for record in records):
-        raise UserError(f"none of its {len(records)} lines is a JSON object; expected one object per line")
-    return list(columns), records
-
-
-def _json_record(number: int, line: str) -> Record:
-    repeated: list[str] = []
-
-    def cells(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        # Only matters at the top; an inner object with repeats keeps the last, as JSON readers do.
-        names = Counter(key.strip().lower() for key, _ in pairs)
-        repeated[:] = sorted(name for name, count in names.items() if count > 1)
-        return dict(pairs)
-
-    try:
-        content = json.loads(line, object_pairs_hook=cells)
-    except (ValueError, RecursionError) as fault:
-        where = f" at column {fault.colno}" if isinstance(fault, json.JSONDecodeError) else ""
-        return Record(number, {}, f"Line {number} is not valid JSON{where}; mend or delete it.")
-    if not isinstance(content, dict):
-        return Record(number, {}, f'Line {number} is JSON but no object; expected {{"post_id": …}}.')
-    if repeated:
-        return Record(
-            number, {}, f"Line {number} names {', '.join(repeated)} more than once; name each key once."
-        )
-    # Keys are compared like CSV headers: stripped, without case. One spelling stands for all lines.
-    return Record(number, {str(key).strip().lower(): cell_text(value) for key, value in content.items()})
 
 
 def parquet_records(data: bytes) -> tuple[list[str], Iterator[Record]]:

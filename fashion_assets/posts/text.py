@@ -1,16 +1,31 @@
 """Cleaning the text of posts: what people wrote, in one spelling, without what the platform put around it.
 
-Belongs here: what is
-done to one text. Does not: what is done to a row (``cleaning``) or to words (``keywords``).
+Belongs here: what is done to one text. Does not: what is done to a row (``cleaning``) or to words (``keywords``).
 """
 
 from __future__ import annotations
 
+import ast
 import html
+import json
 import re
 import unicodedata
 from functools import lru_cache
 from typing import Any
+
+#: Elements of web pages that crawls leave in texts, in the form that pages have; what people put into angle brackets
+#: (<3, <OOTD>) is theirs. A tag never reaches over the next "<", so that every character is looked at once.
+_MARKUP = re.compile(
+    r"<(?:(?:br|hr|p|div|a|img|li|ul|ol|h[1-6]|blockquote|video|iframe|(?P<inline>span|b|i|u|em|strong|font))"
+    r"(?:\s+[a-z:-]++=(?:[^<>\"']|\"[^\"<]*+\"|'[^'<]*+')*+)?\s*/?"
+    r"|/(?:p|div|a|li|ul|ol|h[1-6]|blockquote|video|iframe|(?P<inline_end>span|b|i|u|em|strong|font))\s*)>",
+    re.I,
+)
+
+#: What the name of a tag is called where tags are objects, the likeliest first.
+_TAG_KEYS = ("name", "tag_name", "hashtagname", "hashtag_name", "topic_title", "title", "text", "tag")
+#: A list of tags has some hundred characters; evaluating a far longer one could eat the memory.
+_MAX_TAG_LIST = 20_000
 
 #: Distinct texts kept in memory by each cache: a month of posts, some tens of MB.
 _CACHE_SIZE = 1 << 15
@@ -79,9 +94,9 @@ def split_hashtags(text: str | None) -> tuple[str, list[str]]:
         tags.append(name)
         return " "
 
-    rest = _tag_pattern().sub(
-        take, _KEYCAP.sub(r" \1 ", _without_addresses(_INVISIBLE_NOT_EMOJI.sub("", text)))
-    )
+    # References hold a mark (&#39;), and quotation marks of markup would become part of a link.
+    plain = _without_addresses(_INVISIBLE_NOT_EMOJI.sub("", _without_markup(text)))
+    rest = _tag_pattern().sub(take, _KEYCAP.sub(r" \1 ", plain))
     return re.sub(r"[#＃]", " ", rest), unique_tags(tags)
 
 
@@ -94,11 +109,18 @@ def unique_tags(tags: list[str]) -> list[str]:
 
 
 def split_tag_list(text: str | None) -> list[str]:
-    """The tags of a tag column: separated by commas, ``|`` or ``#``, or a JSON or Python list."""
+    """The tags of a tag column: separated by commas, ``|`` or ``#``, or a JSON or Python list, of texts or of objects
+    with a name.
+    """
     if not text:
         return []
-    if text.startswith("[") and text.endswith("]") and "话题" not in text:
-        text = re.sub(r"""["'\[\]]""", "", text)
+    text = _without_markup(text).strip()
+    names = _names_listed(text)
+    if names is not None:
+        text = ", ".join(names)
+    elif text[0:1] + text[-1:] in ("[]", "{}") and "话题" not in text:
+        # Python's, numpy's and PostgreSQL's ways to write a list.
+        text = re.sub(r"""["'\[\]{}]""", "", re.sub(r"""(["'])\s+["']|\]\s*\[""", ",", text))
     if "#" in text or "＃" in text:
         rest, tags = split_hashtags(text)
         return unique_tags([*tags, *split_tag_list(rest)])
@@ -106,12 +128,36 @@ def split_tag_list(text: str | None) -> list[str]:
     return unique_tags([part for part in parts if part and part.lower() != "nan"])
 
 
+def _names_listed(text: str) -> list[str] | None:
+    """The names in a JSON list, or in Python's form of a list of dictionaries; None if the text is neither."""
+    if text[0:1] not in ("[", "{") or len(text) > _MAX_TAG_LIST:
+        return None
+    try:
+        entries = json.loads(text)
+    except (ValueError, RecursionError):
+        if "{" not in text or ":" not in text:
+            return (
+                None  # a flat list; Python would join texts that only a space separates, as numpy writes them
+            )
+        try:
+            entries = ast.literal_eval(text)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            return None
+    entries = entries if isinstance(entries, (list, tuple)) else [entries]
+    return [name for entry in entries if (name := _name_of_tag(entry))]
+
+
+def _name_of_tag(entry: object) -> str | None:
+    if isinstance(entry, dict):
+        by_key = {str(key).lower(): value for key, value in entry.items()}
+        entry = next((by_key[key] for key in _TAG_KEYS if isinstance(by_key.get(key), str)), None)
+    return str(entry) if isinstance(entry, (str, int)) else None
+
+
 @lru_cache(maxsize=_CACHE_SIZE)
 def _clean(text: str) -> str:
     # Mentions before emoji (names hold emoji), emoji before NFKC (which takes some of them apart).
-    if "&" in text:
-        text = html.unescape(text)
-    text = _words_for_emoji(_without_addresses(text))
+    text = _words_for_emoji(_without_addresses(_without_markup(text)))
     text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", _CONTROL.sub(" ", text)))
     text = _simplified(_INVISIBLE.sub("", text))
     if "://" in text or "@" in text:
@@ -120,6 +166,16 @@ def _clean(text: str) -> str:
         text = _EMOTICON.sub(lambda found: f" {found[1] or found[2]} ", text)
     text = _SPACES.sub(" ", _CONTROL.sub(" ", text)).strip()
     return _TRAILING_DASH.sub("", _BOILERPLATE.sub("", text)).strip()
+
+
+def _without_markup(text: str) -> str:
+    """The text with HTML's references as their characters and without the elements of a page."""
+    if "&" in text:
+        text = html.unescape(text)
+    if "<" in text:
+        # Bold or coloured letters (search results mark what was looked for) stay one word with their neighbours.
+        text = _MARKUP.sub(lambda found: "" if found["inline"] or found["inline_end"] else " ", text)
+    return text
 
 
 def _without_addresses(text: str) -> str:

@@ -30,12 +30,13 @@ def mutual_information(first: pd.Series[str], second: pd.Series[str]) -> float:
     """Adjusted mutual information, about 0 (what chance gives) to 1 (the same groups), of the rows that have both.
 
     Adjusted for chance after Vinh, Epps and Bailey (2010), by scikit-learn, relative to the smaller entropy, so that
-    a finer column that determines a coarser one has 1. NaN if either has fewer than two values.
+    a finer column that determines a coarser one has 1. NaN if either has fewer than two values, or no value twice:
+    chance then gives all that there is.
     """
     from sklearn.metrics import adjusted_mutual_info_score
 
     both = pd.DataFrame({"first": first.to_numpy(), "second": second.to_numpy()}).dropna()
-    if both["first"].nunique() < 2 or both["second"].nunique() < 2:
+    if not all(2 <= both[name].nunique() < len(both) for name in both):
         return float("nan")
     codes = [pd.factorize(both[name])[0] for name in both]
     return float(adjusted_mutual_info_score(*codes, average_method="min"))

@@ -7,13 +7,19 @@ from collections.abc import Sequence
 from fashion_assets.products.schemas import LABEL_PREFIX
 from fashion_assets.storage.errors import UserError
 
-# Column names that shops and the public data sets use, first match wins; compared without case, spaces and
-# "_".
+# Column names that shops and the public data sets use, in the three languages whose texts are read, first match wins;
+# compared without case, spaces and "_".
 FIELD_ALIASES: dict[str, tuple[str, ...]] = {
-    "id": ("id", "product_id", "item_id", "sku"),
-    "title": ("title", "name", "productDisplayName", "product_name", "product_title"),
-    "description": ("description", "product_description", "text"),
-    "shop": ("shop", "shop_title", "store", "seller"),
+    "id": ("id", "product_id", "item_id", "sku", "商品id", "商品编号", "产品id", "产品编号", "артикул"),
+    "title": (
+        *("title", "name", "productDisplayName", "product_name", "product_title"),
+        *("标题", "商品标题", "商品名称", "产品名称", "名称", "название", "наименование"),
+    ),
+    "description": (
+        *("description", "product_description", "text"),
+        *("描述", "商品描述", "产品描述", "商品详情", "описание"),
+    ),
+    "shop": ("shop", "shop_title", "store", "seller", "店铺", "店铺名称", "магазин", "продавец"),
 }
 # All of these are read and merged: the shops' exports have up to three dictionaries.
 CHARACTERISTICS_ALIASES = (
@@ -23,6 +29,10 @@ CHARACTERISTICS_ALIASES = (
     "defined_characteristics",
     "filters",
 )
+# What ``products predict`` writes beside the labels. Cards that predictions were joined to have such columns: a head of
+# them would learn what a model said of itself, and its answers would stand where those columns stand.
+PREDICTION_COLUMNS = ("inputs", "decided")
+PREDICTION_ENDS = ("_confidence", "_abstained")
 # A column with more values than this per row is free text, not a label (the widest public label has 143
 # values in 44,000).
 MAX_LABEL_SHARE = 0.5
@@ -60,8 +70,8 @@ def assign_columns(file: str, header: Sequence[str]) -> tuple[dict[str, str], li
 def choose_labels(
     source: str, columns: list[str], rows: list[dict[str, str | None]], wanted: Sequence[str] | None
 ) -> list[str]:
-    """The names of the label columns: those ``wanted``, or all that look like labels. UserError for a wanted
-    one that no card file has.
+    """The names of the label columns: those ``wanted``, or all that look like labels and are not of a predictions file.
+    UserError for a wanted one that no card file has, or that is named as a column of predictions.
     """
     if wanted is not None:
         names = [name.removeprefix(LABEL_PREFIX) if name not in columns else name for name in wanted]
@@ -75,8 +85,25 @@ def choose_labels(
                 f"the columns that could be labels are {', '.join(columns) or 'none'}"
                 + (f"; did you mean {', '.join(near)}?" if near else "")
             )
+        if taken := [name for name in names if _of_predictions(name, names)]:
+            raise UserError(
+                f"{', '.join(taken)} cannot be a label: products predict writes a column of that name beside the "
+                "labels; rename it in the cards"
+            )
         return list(dict.fromkeys(names))
-    return [name for name in columns if _looks_like_label([row.get(name) for row in rows])]
+    return [
+        name
+        for name in columns
+        if not _of_predictions(name, columns) and _looks_like_label([row.get(name) for row in rows])
+    ]
+
+
+def _of_predictions(name: str, beside: Sequence[str]) -> bool:
+    """Whether predictions of labels ``beside`` it would have a column ``name``."""
+    plain, others = name.removeprefix(LABEL_PREFIX), {one.removeprefix(LABEL_PREFIX) for one in beside}
+    return plain in PREDICTION_COLUMNS or any(
+        plain.endswith(end) and plain.removesuffix(end) in others for end in PREDICTION_ENDS
+    )
 
 
 def _looks_like_label(values: Sequence[str | None]) -> bool:

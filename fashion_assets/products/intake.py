@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from fashion_assets.products.cards import Purpose, clean_products, read_product_cards
+from fashion_assets.products.counted import counted
 from fashion_assets.products.picture_facts import Progress
 from fashion_assets.products.pictures import open_product_images
 
@@ -29,24 +30,24 @@ class ProductIntake:
     def sentences(self) -> list[str]:
         """What arrived, what was refused and why, what is missing: one sentence each, only those that apply."""
         lines = [
-            f"{_many(self.arrived, 'card')} arrived: {len(self.products):,} kept, {len(self.quarantined):,} refused"
+            f"{counted(self.arrived, 'card')} arrived: {len(self.products):,} kept, {len(self.quarantined):,} refused"
         ]
         for _, rows in self.quarantined.groupby("column", sort=True):
             first = rows.iloc[0]
-            more = f" (and {_many(len(rows) - 1, 'more card')} for {first['column'] or 'the row'})"
+            more = f" (and {counted(len(rows) - 1, 'more card')} for {first['column'] or 'the row'})"
             lines.append(
                 f"{first['source_file']}:{first['source_row']}:{first['column']}: {first['reason']}"
                 + (more if len(rows) > 1 else "")
             )
         noted = self.products[self.products["note"].notna()]
         for _, rows in noted.groupby(noted.apply(_what_is_missing, axis=1)) if len(noted) else ():
-            more = f" (and {_many(len(rows) - 1, 'more product')})" if len(rows) > 1 else ""
+            more = f" (and {counted(len(rows) - 1, 'more product')})" if len(rows) > 1 else ""
             lines.append(f"product {rows['id'].iloc[0]}: {rows['note'].iloc[0]}{more}")
         if self.unnamed_pictures:
             named = ", ".join(self.unnamed_pictures[:NAMED_PLACES])
             also = ", …" if len(self.unnamed_pictures) > NAMED_PLACES else ""
             lines.append(
-                f"{_many(len(self.unnamed_pictures), 'picture')} of {self.pictures:,} not used ({named}{also}): no "
+                f"{counted(len(self.unnamed_pictures), 'picture')} of {self.pictures:,} not used ({named}{also}): no "
                 "card has that id, or its card has another picture; a picture is named after its card's id"
             )
         return lines
@@ -76,7 +77,3 @@ def _what_is_missing(product: pd.Series[str]) -> str:
     if product["text"] == "":
         return "text"
     return "picture" if product["note"].startswith("no picture") else "usable picture"
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}" + ("" if count == 1 else "s")

@@ -47,10 +47,16 @@ class JointFigures:
         }
 
     def sentences(self, attributes: int) -> list[str]:
-        """What a person is told; none for one attribute, or where no product has every label."""
-        if not self.n or attributes < 2:
+        """What a person is told; none for one attribute."""
+        if attributes < 2:
             return []
-        of = f"of {self.n:,} test products that have every label"
+        if not self.n:
+            return [f"No test product has all {attributes} labels: how often all are right is not known"]
+        of = (
+            f"of {self.n:,} test "
+            + ("product that has" if self.n == 1 else "products that have")
+            + " every label"
+        )
         if not self.has_decoder:
             return [f"All {attributes} right: {said(self.together)} {of}; each head decides by itself"]
         return [

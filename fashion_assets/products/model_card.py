@@ -21,10 +21,7 @@ def card_text(
 ) -> str:
     """The card as Markdown."""
     rows = [_row(record) for record in records]
-    together = (
-        " ".join(f"{one}." for one in joint.sentences(len(records)))
-        or "No test product has every label, so how often all attributes are right is unknown."
-    )
+    together = [f"{one}." for one in joint.sentences(len(records))]
     notes = [f"- {record.note}" for record in records if record.note]
     encoder_lines = [
         f"- {one.purpose}: `{one.model_id}`" + ("" if one.inside else " (not in this folder)")
@@ -47,8 +44,7 @@ def card_text(
             "|---|---|---|---|---|---|---|---|",
             *rows,
             "",
-            together,
-            "",
+            *([*together, ""] if together else []),
             "## Encoders",
             "",
             *encoder_lines,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,12 @@ from fashion_assets.products.schemas import PRODUCT_PREDICTIONS
 DECIDED = "decided"
 
 
-def inputs_of(features: ProductFeatures) -> npt.NDArray[np.object_]:
-    """(n,) "image+text", "image", "text" or "none": what there is to judge each product by."""
-    image, text = features.vectors.has("image"), features.has_words
+def inputs_of(
+    features: ProductFeatures, sides: Collection[str] = ("image", "text")
+) -> npt.NDArray[np.object_]:
+    """(n,) "image+text", "image", "text" or "none": what of ``sides`` there is to judge each product by."""
+    image = features.vectors.has("image") & ("image" in sides)
+    text = features.has_words & ("text" in sides)
     return np.select([image & text, image, text], ["image+text", "image", "text"], "none").astype(object)
 
 
@@ -29,10 +32,12 @@ def predict_products(
     """One row per product and head (``PRODUCT_PREDICTIONS``), products in order within each head; with a ``decoder``
     the heads decide together.
 
-    A product with only a picture or only a text is predicted from that and marked in ``inputs``; one with neither is
-    marked "none" and abstained. Raises UserError if a head was trained on another encoder's vectors.
+    A product with only a picture or only a text is predicted from that and marked in ``inputs``; one with neither, or
+    with nothing but the side that no product of the training had, is marked "none" and abstained. Raises UserError if a
+    head was trained on another encoder's vectors.
     """
-    ids, inputs = list(features.vectors.ids), inputs_of(features)
+    sides = frozenset().union(*(head.sides for head in heads))
+    ids, inputs = list(features.vectors.ids), inputs_of(features, sides)
     tables = []
     together = decide_together(heads, decoder, features) if decoder is not None else {}
     for head in heads:
@@ -73,5 +78,7 @@ def judged_predictions(
         table.rename(columns={"predicted": "label"}).assign(attribute=name, inputs="")
         for name, table in tables.items()
     ]
-    wide = wide_predictions(pd.concat(rows, ignore_index=True)).drop(columns="inputs")
+    # An attribute without a test product has no column; its empty table would decide the types of the others.
+    judged = [table for table in rows if len(table)] or rows[:1]
+    wide = wide_predictions(pd.concat(judged, ignore_index=True)).drop(columns="inputs")
     return wide.assign(**{DECIDED: "alone" if together is None else "together"})

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from fashion_assets.products.card_columns import FIELD_ALIASES, MISSING_LABELS
 from fashion_assets.products.card_files import read_card_file
+from fashion_assets.products.counted import counted
 from fashion_assets.products.evaluation import (
     FIGURES,
     AttributeMetrics,
@@ -91,20 +92,26 @@ class _Side:
 
 
 def evaluate_files(
-    predictions: Path, truth: Path | pd.DataFrame, *, labels: Sequence[str] | None = None, seed: int = 7
+    predictions: Path,
+    truth: Path | pd.DataFrame,
+    *,
+    labels: Sequence[str] | None = None,
+    encoding: str | None = None,
+    seed: int = 7,
 ) -> FileEvaluation:
     """Figures of a predictions file (id, ``<label>``, ``<label>_confidence``) against a file with the true labels.
 
     Both are CSV (.gz too) or Parquet; the truth may also be a frame with a column id. ``labels`` are by default those
     of the predictions that the truth has too. Judged are the products in both files. Families for the intervals come
-    from a column ``family`` of the truth, else from its names; without either, products are drawn one by one. Raises
-    UserError if a file cannot be read, no label is common, or no product is.
+    from a column ``family`` of the truth, else from its names; without either, products are drawn one by one.
+    ``encoding`` is that of a CSV of the truth which is not UTF-8, as ``read_card_file`` takes it. Raises UserError if
+    a file cannot be read, no label is common, or no product is.
     """
     given = _read(predictions)
     true = (
         _Side(Path("the truth"), truth.set_index("id"), [])
         if isinstance(truth, pd.DataFrame)
-        else _read(truth)
+        else _read(truth, encoding)
     )
     names = _common_labels(given, true, labels)
     judged = given.frame.index.intersection(true.frame.index, sort=False)
@@ -151,10 +158,10 @@ def evaluate_files(
     )
 
 
-def _read(path: Path) -> _Side:
+def _read(path: Path, encoding: str | None = None) -> _Side:
     if not Path(path).is_file():
         raise UserError(f"there is no file {path}; give a CSV or Parquet file with an id column")
-    header, rows = read_card_file(Path(path).name, Path(path).read_bytes())
+    header, rows = read_card_file(Path(path).name, Path(path).read_bytes(), encoding)
     plain = {name.casefold().replace("_", "").replace(" ", ""): name for name in reversed(header)}
     key = next((plain[name] for name in map(_squeezed, FIELD_ALIASES["id"]) if name in plain), None)
     if key is None:
@@ -309,20 +316,24 @@ def _label_notes(
     notes = []
     blank = sum(label is None for label in truth)
     if blank:
-        notes.append(f"{name}: {blank} judged products have no true label and do not count")
+        notes.append(
+            f"{name}: {counted(blank, 'judged product')} without a true label "
+            f"{'does' if blank == 1 else 'do'} not count"
+        )
     empty = sum(
         label is not None and label_text(value) is None for label, value in zip(truth, predicted, strict=True)
     )
     if empty:
-        notes.append(f"{name}: {empty} predictions are blank and count as wrong")
+        blanks = counted(empty, "blank prediction")
+        notes.append(f"{name}: {blanks} {'counts' if empty == 1 else 'count'} as wrong")
     guessed = {label_text(value) for value in everywhere}
     unseen = pd.Series([label for label in truth if label is not None and label not in guessed], dtype=object)
     if len(unseen):
         counts = unseen.value_counts()
         shown = ", ".join(f"{label} ({count})" for label, count in counts.head(NAMED).items())
         notes.append(
-            f"{name}: {len(counts)} labels of the truth are never predicted, {len(unseen)} products, all of them "
-            f"wrong: {shown}{' …' if len(counts) > NAMED else ''}"
+            f"{name}: {counted(len(counts), 'label')} of the truth {'is' if len(counts) == 1 else 'are'} never "
+            f"predicted, {counted(len(unseen), 'product')}, all wrong: {shown}{' …' if len(counts) > NAMED else ''}"
         )
     return notes
 

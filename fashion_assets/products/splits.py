@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from fashion_assets.products.counted import counted
 from fashion_assets.products.families import families_of
 from fashion_assets.products.model_folder import FINETUNING
 from fashion_assets.products.schemas import LABEL_PREFIX, PRODUCT_SPLIT
@@ -64,8 +65,8 @@ def _split(
         )
     if (count := len(set(families.tolist()))) < len(SPLITS):
         raise UserError(
-            f"{len(families)} products form {count} famil{'y' if count == 1 else 'ies'}; train, validation and "
-            "test need one each at least: add other products"
+            f"{counted(len(families), 'product')} in {count} famil{'y' if count == 1 else 'ies'}; train, validation "
+            "and test need one each at least: add other products"
         )
     labels = products[[name for name in products.columns if str(name).startswith(LABEL_PREFIX)]]
     split = family_split(families, labels, test_share=test_share, seed=seed)

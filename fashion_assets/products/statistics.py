@@ -24,6 +24,9 @@ NEARLY_ONE_VALUE = 0.98
 RARELY_FILLED = 0.05
 #: Fields with more different values are free text or identifiers: they share no information that could be counted.
 MAX_VALUES = 200
+#: So are fields with more than one value for two cards, however few cards there are: what chance gives is nearly all
+#: that there could be, and the rest of the one over the rest of the other is noise (1.02 for an article number).
+MAX_VALUE_SHARE = 0.5
 #: A small table of many fields does not help anybody; the fullest are shown.
 MAX_FIELDS = 60
 LARGEST_FAMILIES = 10
@@ -207,7 +210,11 @@ def _products(count: int) -> str:
 
 
 def _countable(fields: dict[str, pd.Series[str]]) -> dict[str, pd.Series[str]]:
-    return {name: values for name, values in fields.items() if 2 <= values.nunique() <= MAX_VALUES}
+    return {
+        name: values
+        for name, values in fields.items()
+        if 2 <= values.nunique() <= min(MAX_VALUES, MAX_VALUE_SHARE * values.count())
+    }
 
 
 def _table(

@@ -169,6 +169,12 @@ def _ends(shown: Layout, x: Callable[[float], float]) -> list[str]:
     return parts
 
 
+def has_lineage(lineage: pd.DataFrame, history: pd.DataFrame) -> bool:
+    """Whether both know two months, so that something can be said of what came of a style."""
+    both = {str(month)[:7] for month in lineage["month"]} & {str(month)[:7] for month in history["month"]}
+    return len(both) > 1
+
+
 def lineage_events(lineage: pd.DataFrame, history: pd.DataFrame) -> list[EventRow]:
     """The events but "survive", newest first, at most `EVENTS_LISTED`; the births of the first month left out.
 

@@ -11,7 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from fashion_assets.reports.life_charts import DURATION_ROWS, duration_chart_svg, stacked_shares_svg
-from fashion_assets.reports.lineage_chart import EventRow, lineage_chart_svg, lineage_events
+from fashion_assets.reports.lineage_chart import EventRow, has_lineage, lineage_chart_svg, lineage_events
 from fashion_assets.reports.monthly import MonthlyReportData, ReportCounts
 from fashion_assets.reports.palette import MARKERS, colour_slots
 from fashion_assets.reports.pictures import Thumb, shrink
@@ -92,6 +92,7 @@ class MonthlyView:
     closing: str
     counts: ReportCounts
     unaccounted: int
+    clustered: int
     left_out: list[str]
     n_styles: int
     top_share: str
@@ -103,6 +104,7 @@ class MonthlyView:
     duration_chart: Markup
     n_duration_left_out: int
     lineage_chart: Markup | None
+    has_lineage: bool
     events: list[EventRow]
     bars: Markup
     silhouette_chart: Markup
@@ -147,13 +149,15 @@ def monthly_view(
     bars = rows[:BARS]
     reasons = data.quarantine_reasons
     counts = data.counts
+    clustered = sum(row.n_posts for row in rows)
     return MonthlyView(
         month=data.month[:7],
         generated_at=_moment(data.generated_at),
         closing=data.closing,
         counts=counts,
         unaccounted=counts.arrived - counts.kept - counts.quarantined,
-        left_out=left_out_sentences(counts, max(counts.kept - sum(row.n_posts for row in rows), 0)),
+        clustered=clustered,
+        left_out=left_out_sentences(counts, max(counts.kept - clustered, 0)),
         n_styles=len(rows),
         top_share=percent(sum(row.share for row in top)) if top else DASH,
         rows=rows[:TABLE_ROWS],
@@ -166,6 +170,7 @@ def monthly_view(
         lineage_chart=None
         if lineage is None
         else Markup(lineage_chart_svg(lineage, history, highlight=highlight)),
+        has_lineage=lineage is not None and has_lineage(lineage, history),
         events=[] if lineage is None else lineage_events(lineage, history),
         bars=Markup(
             bar_chart_svg(
@@ -248,14 +253,17 @@ def left_out_sentences(counts: ReportCounts, unclustered: int) -> list[str]:
         listed = ", ".join(names) + (f" and {quantity(more)} more" if more > 0 else "")
         unread += f": {listed}. Why is in the table images of the warehouse (status refused, column reason)"
     threshold = percent(counts.garment_threshold, 0)
+    without = (
+        f"{quantity(unclustered)} kept post{_s(unclustered)} {'has' if unclustered == 1 else 'have'} no style: neither "
+        f"a fashion keyword nor a picture that shows {threshold} garment could be encoded."
+    )
     return [
         f"{unread}.",
         f"{quantity(few)} picture{_s(few)} show{_s(few, verb=True)} less than {threshold} garment and "
         f"take{_s(few, verb=True)} no part in styles.",
         f"{quantity(same)} picture{_s(same)} repeat{_s(same, verb=True)} another one; each group counts through one "
         "representative.",
-        f"{quantity(unclustered)} kept post{_s(unclustered)} {'has' if unclustered == 1 else 'have'} no style (neither "
-        "text nor picture that could be encoded).",
+        without if unclustered else "Every kept post has a style.",
     ]
 
 

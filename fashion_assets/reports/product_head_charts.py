@@ -15,6 +15,8 @@ from fashion_assets.reports.wording import as_float, percent
 SHOWN_CLASSES = 40
 OTHERS = "other classes"
 
+_TRUE = "true ↓"
+
 #: Columns of a history whose names are no words.
 _AXES = {"n_train": "training products"}
 
@@ -28,13 +30,15 @@ def confusion_svg(labels: Sequence[str], counts: Sequence[Sequence[int]], *, wid
     if not labels:
         return empty_chart(width, title, "No test product has a label.")
     names, table = _largest(labels, counts)
-    room = min(max(svg.text_width(svg.shorten(name, 150), 11) for name in names) + 8, 160.0)
+    # Names of one letter leave no room for the words that stand above them.
+    widest = max(svg.text_width(_TRUE, 11), *(svg.text_width(svg.shorten(name, 150), 11) for name in names))
+    room = min(widest + 8, 160.0)
     cell = min((width - room) / len(names), 30.0)
     size = min(11.0, max(cell * 0.8, 5.0))
     top = 22.0
     parts = [
         svg.text(room, 12, "predicted →", colour=svg.MUTED, size=11),
-        svg.text(0, 12, "true ↓", colour=svg.MUTED, size=11),
+        svg.text(0, 12, _TRUE, colour=svg.MUTED, size=11),
     ]
     for row, name in enumerate(names):
         total = sum(table[row])
@@ -87,7 +91,7 @@ def reliability_svg(
     title = "Calibration curve"
     if not before and not after:
         return empty_chart(width, title, "No calibration was measured.")
-    height, left, top = width * 0.86, 40.0, 10.0
+    height, left, top = width * 0.86, 40.0, 10.0 + LABEL_GAP
     x, y = svg.Scale(0, 1, left, width - 10), svg.Scale(0, 1, height - 34, top)
     parts = []
     for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
@@ -113,14 +117,14 @@ def reliability_svg(
                 # A bin of few products says little: its marker is small.
                 radius=1.8 + 3 * math.sqrt(row["count"] / most),
                 tooltip=f"{name}: confidence {percent(row['confidence'])}, accuracy {percent(row['accuracy'])}, "
-                f"{row['count']} products",
+                f"{row['count']} product{'' if row['count'] == 1 else 's'}",
             )
             for point, row in zip(points, rows, strict=True)
         ]
-        # Below the diagonal, where sure heads have few products.
-        place = height - 48 - (1 - slot) * LABEL_GAP
-        parts.append(svg.marker(width - 128, place, slot))
-        parts.append(svg.text(width - 118, place + 4, f"{name} calibration", size=11.5, halo=True))
+        # Above the plot: few products may put a point anywhere in it.
+        place = left + 6 + slot * (width - left) / 2
+        parts.append(svg.marker(place, 8, slot))
+        parts.append(svg.text(place + 10, 12, f"{name} calibration", size=11.5))
     return svg.document(width, height, title, "accuracy of predictions by their confidence", parts)
 
 

@@ -63,6 +63,8 @@ _CURVES = {
 }
 
 
+#: Decimals of the figures that stand among options in the tables of what was tried.
+_DIGITS = {"macro_f1": 3, "accuracy": 3, "seconds": 2}
 _SPLITS = {"families": "unseen families", "rows": "random products"}
 
 
@@ -199,6 +201,7 @@ def _view(number: int, record: HeadRecord, decided: Mapping[str, Any]) -> HeadVi
                 [as_float(row["f1"]) for row in classes],
                 title="F1 by class",
                 as_percent=True,
+                full=1.0,
                 width=520,
                 row_height=20,
             )
@@ -238,7 +241,7 @@ def _table(
     title: str, rows: Sequence[Mapping[str, Any]]
 ) -> tuple[str, Sequence[str], Sequence[Sequence[str]]]:
     columns = [name for name in rows[0] if name != "attribute"]
-    cells = [[_cell(row.get(name)) for name in columns] for row in rows]
+    cells = [[_cell(row.get(name), _DIGITS.get(name)) for name in columns] for row in rows]
     return title, [name.replace("_", " ") for name in columns], cells
 
 
@@ -262,9 +265,11 @@ def _interval(row: Mapping[str, Any], name: str, ends: tuple[str, str] | None = 
     return f"{_decimal(row[name])} ({_decimal(row.get(low))}–{_decimal(row.get(high))})"
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, digits: int | None = None) -> str:
     if isinstance(value, bool):
         return "✓" if value else ""
+    if isinstance(value, float) and value != value:
+        return DASH
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.4g}" if digits is None else f"{value:.{digits}f}"
     return DASH if value is None else str(value)

@@ -227,19 +227,21 @@ def bar_chart_svg(
     title: str = "",
     as_percent: bool = False,
     slots: Sequence[int | None] | None = None,
+    full: float | None = None,
     width: float = 620,
     row_height: float = 24,
 ) -> str:
     """Horizontal bars from zero, one row each in the given order, with the value and, if given, its interval.
 
-    `slots` colours single bars (None: neutral). Negative values are drawn as zero, unknown ones as a dash.
+    A bar of `full` takes the whole width (default: the largest that there is). `slots` colours single bars (None:
+    neutral). Negative values are drawn as zero, unknown ones as a dash.
     """
     if not labels:
         return empty_chart(width, title, "Nothing to show.")
     written = [percent(value) if as_percent else quantity(value) for value in values]
     numbers = [max(as_float(value), 0.0) if math.isfinite(as_float(value)) else 0.0 for value in values]
     ends = [as_float(value) for value in high] if high is not None else []
-    largest = max([*numbers, *(end for end in ends if math.isfinite(end))]) or 1.0
+    largest = max([full or 0.0, *numbers, *(end for end in ends if math.isfinite(end))]) or 1.0
     label_room = min(max(svg.text_width(svg.shorten(label, 210)) for label in labels) + 10, 220.0)
     value_room = max(svg.text_width(value) for value in written) + 12
     x = svg.Scale(0.0, largest, label_room, width - value_room)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 #: Objects up to this size are fetched whole: one request takes longer to answer than these bytes to come.
 WHOLE_BYTES = 8 << 20
+#: Bytes, as they lie uncompressed in the file, that are decoded at a time: small tables stay one piece.
+_PIECE_BYTES = 32 << 20
+_MIN_PIECE_ROWS = 1024
 #: How often a whole read begins anew because the object was replaced meanwhile.
 _TRIES = 4
 #: What is read is compared with the checksum of its page; files of older versions have none.
@@ -43,21 +46,40 @@ def open_parquet(place: Place, **options: Any) -> Iterator[pq.ParquetFile]:
 
 
 def read_parquet(place: Place, columns: list[str] | None = None) -> pa.Table:
-    """The table, or those of its columns. Raises what pyarrow and the file system raise."""
-    import pyarrow.parquet as pq
-
+    """The table, or those of its columns, in their order. Raises what pyarrow and the file system raise."""
     if not is_remote(place):
-        return pq.read_table(place, columns=columns, partitioning=None, **_CHECKED)
+        return _read_in_pieces(place, columns)
     for left in reversed(range(_TRIES)):
         try:
             with place.reader() as handle:
-                return pq.read_table(
-                    _source(handle), columns=columns, partitioning=None, pre_buffer=True, **_CHECKED
-                )
+                return _read_in_pieces(_source(handle), columns, pre_buffer=True)
         except OSError as fault:
             if not left or not is_replaced(fault):
                 raise
     raise AssertionError("unreachable")
+
+
+def _read_in_pieces(source: Any, columns: list[str] | None, pre_buffer: bool = False) -> pa.Table:
+    """The table, decoded ``_PIECE_BYTES`` at a time.
+
+    Decoding a month of vectors at once takes twice what they are beside them (``benchmarks/parquet_reading.py``).
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(source, pre_buffer=pre_buffer, **_CHECKED) as file:
+        schema, about = file.schema_arrow, file.metadata
+        names = schema.names if columns is None else columns
+        absent = [name for name in names if name not in schema.names]
+        if absent:
+            raise pa.ArrowInvalid(
+                f"it lacks the column(s) {', '.join(absent)}; it has {', '.join(schema.names)}"
+            )
+        size = sum(about.row_group(group).total_byte_size for group in range(about.num_row_groups))
+        rows = max(_MIN_PIECE_ROWS, about.num_rows * _PIECE_BYTES // max(size, 1))
+        pieces = file.iter_batches(batch_size=rows, columns=names, use_threads=rows >= about.num_rows)
+        wanted = pa.schema([schema.field(name) for name in names], metadata=schema.metadata)
+        return pa.Table.from_batches([piece.select(names) for piece in pieces], wanted)
 
 
 def read_parquet_schema(place: Place) -> pa.Schema:

@@ -89,6 +89,12 @@ def _publish(
 #: What one question may cost: memory of DuckDB, rows of the answer (that no person reads), and seconds.
 QUERY_MEMORY, QUERY_ROWS, QUERY_SECONDS = "2GB", 5_000_000, 600.0
 
+#: And bytes of the answer, which lie beyond DuckDB's memory; what is made of them to be printed needs some times as
+#: much.
+QUERY_BYTES = 1_000_000_000
+#: Rows that DuckDB hands over at a time, all of which are there before they are counted: as few as it computes at once.
+_PIECE_ROWS = 2048
+
 #: What one question may put aside on disk. DuckDB's own bound is nine tenths of what is free, beside the warehouse; a
 #: sort or a join over some years of posts needs a few hundred MB beyond its memory, and no question may stop a run.
 QUERY_DISK = "1GB"
@@ -118,9 +124,9 @@ def answer(path: Path, sql: str) -> pa.Table:
 
     The connection cannot write, attach or copy to other files, nor install or load extensions
     (``enable_external_access = false``, then the configuration is locked), and has ``QUERY_MEMORY``, ``QUERY_DISK``,
-    ``QUERY_ROWS`` and ``QUERY_SECONDS``. What does not fit into memory goes to a private folder outside of the data
-    root, which is removed afterwards. A process asks one question of a warehouse at a time. Raises UserError, with
-    DuckDB's own words for a faulty statement, for a forbidden or boundless one.
+    ``QUERY_ROWS``, ``QUERY_BYTES`` and ``QUERY_SECONDS``. What does not fit into memory goes to a private folder
+    outside of the data root, which is removed afterwards. A process asks one question of a warehouse at a time. Raises
+    UserError, with DuckDB's own words for a faulty statement, for a forbidden or boundless one.
     """
     import duckdb
 
@@ -153,9 +159,7 @@ def answer(path: Path, sql: str) -> pa.Table:
                 raise UserError(f"this statement gives no rows; {_ONLY_READ}")
             return _bounded(rows)
     except duckdb.InterruptException as fault:
-        raise UserError(
-            f"the answer took more than {QUERY_SECONDS:g} seconds; ask for less at a time"
-        ) from fault
+        raise _late() from fault
     except duckdb.OutOfMemoryException as fault:
         raise UserError(
             f"the answer does not fit into {QUERY_MEMORY} of memory and {QUERY_DISK} of disk; ask for less at a time: "
@@ -169,11 +173,16 @@ def answer(path: Path, sql: str) -> pa.Table:
     except OSError as fault:
         if fault.errno is not None:  # the system's, with a name and a number
             raise
-        # What DuckDB finds while the rows are handed over, such as 2 GB of text in one piece, comes as this.
-        found = (
-            str(fault).strip().partition("\n")[0]
-        )  # behind it DuckDB names a setting, which is locked here
+        # What DuckDB finds while the rows are handed over, such as 2 GB of text in one piece, comes as this; behind its
+        # first line is a setting, which is locked here.
+        found = str(fault).strip().partition("\n")[0]
+        if found.startswith("INTERRUPT Error"):
+            raise _late() from fault
         raise UserError(f"the warehouse says: {found} Ask for less at a time.") from fault
+
+
+def _late() -> UserError:
+    return UserError(f"the answer took more than {QUERY_SECONDS:g} seconds; ask for less at a time")
 
 
 def _refuse_all_but_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
@@ -246,13 +255,20 @@ def _bounded(rows: duckdb.DuckDBPyRelation) -> pa.Table:
     """The answer in memory, read in pieces, so that one without end is given up in time."""
     import pyarrow as pa
 
-    reader = rows.to_arrow_reader(100_000)
+    reader = rows.to_arrow_reader(_PIECE_ROWS)
     pieces: list[pa.RecordBatch] = []
+    n_rows = n_bytes = 0
     for piece in reader:
         pieces.append(piece)
-        if sum(one.num_rows for one in pieces) > QUERY_ROWS:
+        n_rows, n_bytes = n_rows + piece.num_rows, n_bytes + piece.nbytes
+        if n_rows > QUERY_ROWS:
             raise UserError(
                 f"the answer has more than {QUERY_ROWS:,} rows; add a limit, or count and group them"
+            )
+        if n_bytes > QUERY_BYTES:
+            raise UserError(
+                f"the answer has more than {QUERY_BYTES / 1e6:,.0f} MB; ask for less at a time: fewer columns, some "
+                "months, or count and group them"
             )
     table = pa.Table.from_batches(pieces, reader.schema)
     return table.rename_columns(_told_apart(table.column_names))

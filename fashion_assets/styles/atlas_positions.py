@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from fashion_assets.encoders.rows import has_direction
+
 #: A map of more points than this is drawn from an even, seeded sample: a browser's canvas stays quick.
 MAX_POINTS = 20_000
 
@@ -20,7 +22,18 @@ def sample_rows(count: int, seed: int, limit: int = MAX_POINTS) -> npt.NDArray[n
 
 
 def map_positions(vectors: npt.NDArray[np.float32], seed: int) -> npt.NDArray[np.float32]:
-    """(n, 2) positions by cosine UMAP (McInnes et al. 2018), scaled to [0, 1]; by PCA for a handful of rows."""
+    """(n, 2) positions by cosine UMAP (McInnes et al. 2018), scaled to [0, 1]; by PCA for a handful of rows.
+
+    NaN for a row of no direction: it is at cosine distance 1 from every other, so any place would say that it is like
+    the posts around it.
+    """
+    directed = has_direction(vectors)
+    places = np.full((len(vectors), 2), np.nan, np.float32)
+    places[directed] = _positions(vectors[directed], seed)
+    return places
+
+
+def _positions(vectors: npt.NDArray[np.float32], seed: int) -> npt.NDArray[np.float32]:
     if len(vectors) < _MIN_UMAP_ROWS:
         centred = vectors - vectors.mean(axis=0) if len(vectors) else vectors
         left, scale, _ = np.linalg.svd(centred, full_matrices=False)

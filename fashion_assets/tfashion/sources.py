@@ -14,7 +14,8 @@ from fashion_assets.posts.allowance import TooLarge
 from fashion_assets.posts.archives import read_gzip
 from fashion_assets.posts.csv_records import read_records, sniff_delimiter
 from fashion_assets.posts.decoding import decode_lines
-from fashion_assets.posts.records import Record, json_records, parquet_records
+from fashion_assets.posts.json_records import json_records
+from fashion_assets.posts.records import Record, parquet_records
 from fashion_assets.storage.errors import UserError
 
 #: How a column of words is called when nobody names it, best first (case and underscores do not matter).

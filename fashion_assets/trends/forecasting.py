@@ -29,7 +29,10 @@ from fashion_assets.trends.time_axis import UNITS, Series, read_series
 MAX_ORIGINS = 6
 # A model needs a few values to be fitted at all before its first backtest.
 MIN_TRAINING = 3
-# Seasonal models need two full seasons of history, or the season cannot be told from chance, and one step
+# Past errors that an interval needs. The largest of n errors holds n of n + 1 further ones (Vovk's rule), so that four
+# are the fewest for 80 %; of one or two, which models that fit a few values exactly make 0, it would be no interval.
+MIN_ERRORS = 4
+# Seasonal models need two full seasons of history, or the season cannot be told from chance, and ``MIN_ERRORS`` steps
 # more to be tried on.
 MIN_SEASONS = 2
 # 80 %: with the some dozen residuals of a monthly series the outer 5 % cannot be read off them.
@@ -60,6 +63,11 @@ class _Past:
     seasonal: bool = False
     note: str = ""
 
+    @property
+    def n_errors(self) -> int:
+        """How many values each model would have forecast."""
+        return max((sum(len(truth) for _, truth in pairs) for pairs in self.pairs.values()), default=0)
+
     def chosen(self) -> str:
         """The model with the smallest mean absolute error; the ensemble if nothing could be compared."""
         scores = {
@@ -89,7 +97,7 @@ def forecast(
     Weekly series of two years or more are forecast together with those over the same weeks
     (``weekly_panel``), all others each by the model that a rolling-origin backtest chooses. lo and hi are the
     ``level`` quantile of the backtest errors around the mean, never narrower at a later step (on the scale of
-    the panel), NaN where the past is too short for any error. ``bounds`` clips all three, (0, 1) for shares.
+    the panel), NaN where the past has fewer than ``MIN_ERRORS`` of them. ``bounds`` clips all three, (0, 1) for shares.
     ``date`` is the first of the month for months. ``note`` says what cannot be known, such as a yearly season
     from under two years. Where no value was below zero no forecast is. ``thorough`` also tries AutoETS, AutoARIMA
     and AutoTheta of statsforecast on series with two seasons, if at most ``MAX_SERIES`` are weekly and at most
@@ -141,6 +149,7 @@ def forecast_and_backtest(
     thorough = thorough and sum(_seasonal(one) for one in alone) <= MAX_SERIES
     for one in alone:
         past = _rolling_origins(one, horizon, thorough)
+        past.note = "; ".join(filter(None, (past.note, _interval_note(past.n_errors, level))))
         model = past.chosen()
         figures = pd.DataFrame(_figures(one, past, model, level))
         parts.append((_future(one, past, model, horizon, level, bounds), figures))
@@ -165,7 +174,8 @@ def _future(
     one: Series, past: _Past, model: str, horizon: int, level: float, bounds: tuple[float, float] | None
 ) -> pd.DataFrame:
     mean = _forecasts(one.values, horizon, one, past.seasonal, [model])[model]
-    width = conformal_widths(past.pairs[model], horizon, level)
+    enough = past.n_errors >= MIN_ERRORS
+    width = conformal_widths(past.pairs[model], horizon, level) if enough else np.full(horizon, np.nan)
     bounds = bounds or (_lowest(one.values), np.inf)
     low, mean, high = (np.clip(edge, *bounds) for edge in (mean - width, mean, mean + width))
     columns = {
@@ -185,7 +195,7 @@ def _figures(one: Series, past: _Past, chosen: str, level: float) -> list[dict[s
             "model": model,
             "mase": mase(pairs, past.scales),
             "smape": smape(pairs),
-            "coverage": coverage(pairs, level),
+            "coverage": coverage(pairs, level) if past.n_errors >= MIN_ERRORS else float("nan"),
             "n_origins": len(pairs),
             "horizon": max((len(truth) for _, truth in pairs), default=0),
             "chosen": model == chosen,
@@ -217,7 +227,12 @@ def _check_bounds(read: list[Series], lowest: float, highest: float) -> None:
 
 
 def _seasonal(one: Series) -> bool:
-    return one.freq != "W" and len(one.values) > MIN_SEASONS * one.season
+    return one.freq != "W" and len(one.values) >= _needed(one)
+
+
+def _needed(one: Series) -> int:
+    """Values from which on a season is looked for: two seasons to fit, and what models with one are tried on."""
+    return MIN_PANEL_WEEKS if one.freq == "W" else MIN_SEASONS * one.season + MIN_ERRORS
 
 
 def _rolling_origins(one: Series, horizon: int, thorough: bool) -> _Past:
@@ -257,14 +272,26 @@ def _lowest(y: FloatArray) -> float:
     return 0.0 if y.min() >= 0 else -np.inf
 
 
+def _interval_note(n_errors: int, level: float) -> str:
+    """What is to be said of an interval at ``level`` from that many past errors; none where they are enough."""
+    if not n_errors:
+        return ""  # `_note` says that there is no backtest
+    told = f"{n_errors} past error{'' if n_errors == 1 else 's'}"
+    if n_errors < MIN_ERRORS:
+        return f"no interval: the past is so short that it has {told}, and {MIN_ERRORS} are needed"
+    if (n_errors + 1) * level > n_errors:
+        held = n_errors / (n_errors + 1)
+        return f"the interval is the largest of {told}: it holds at most {held:.0%}, not {level:.0%}"
+    return ""
+
+
 def _note(one: Series, seasonal: bool) -> str:
     unit = UNITS[one.freq]
     notes = []
     if not seasonal:
         cycle = "weekly" if one.freq == "D" else "yearly"
-        needed = MIN_PANEL_WEEKS if one.freq == "W" else MIN_SEASONS * one.season + 1
         notes.append(
-            f"the {cycle} season cannot be known from {len(one.values)} {unit} ({needed} needed); "
+            f"the {cycle} season cannot be known from {len(one.values)} {unit} ({_needed(one)} needed); "
             "forecast without one"
         )
     if one.freq == "D":

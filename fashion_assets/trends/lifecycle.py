@@ -3,10 +3,11 @@
 Read from top to bottom, the first that holds: **too short** (fewer than ``MIN_MONTHS`` months with posts),
 **seasonal** (two years seen and the month of the year explains most of the movement), **emerging** (next to
 nothing before the recent window), **rising** (the recent window clearly above the one before), **fading** (clearly
-below the one before, or far below its best window), **peak** (level with the window before, clearly above all that
-came earlier), else **steady**. "Clearly" is a ratio and a significance, so that neither noise of small months nor a
-hair's breadth in big ones counts; the significance allows for posts that come in batches (``overdispersion``).
-Months that are not over do not count. Under two years nothing is called seasonal, and the evidence says so.
+below the one before, or far below its best window, or without a post in both windows after some), **peak** (level with
+the window before, clearly above all that came earlier), else **steady**. "Clearly" is a ratio and a significance, so
+that neither noise of small months nor a hair's breadth in big ones counts; the significance allows for posts that come
+in batches (``overdispersion``). Months that are not over do not count. Under two years nothing is called seasonal, and
+the evidence says so.
 """
 
 from __future__ import annotations
@@ -89,6 +90,8 @@ def _stages(group: MonthGroup) -> tuple[list[str], list[str]]:
     scatter = np.sqrt(overdispersion(hits, posts))
     z_previous, z_best = _z(recent, previous, scatter), _z(recent, best, scatter)
     new = (recent.hits > 0) & (before.hits == 0)
+    # Too rare for a clear fall, but what nobody posts any more does not hold its level.
+    gone = (recent.hits == 0) & (previous.hits == 0) & (before.hits > 0)
     hardly_before = before.share <= TRACE_RATIO * recent.share
     faded = (recent.share <= FADED_RATIO * best.share) & (z_best <= -FADED_Z)
     # In the order of the module's docstring; the first that holds.
@@ -99,6 +102,7 @@ def _stages(group: MonthGroup) -> tuple[list[str], list[str]]:
         "rising": _clearly_above(recent, previous, scatter),
         "fading": _clearly_below(recent, previous, scatter),
         "faded": faded,
+        "gone": gone,
         "peak": _clearly_above(recent, earlier, scatter) & _clearly_above(previous, earlier, scatter),
     }
     decided = np.select(list(rules.values()), list(rules), default="steady").tolist()
@@ -115,7 +119,7 @@ def _stages(group: MonthGroup) -> tuple[list[str], list[str]]:
                     f"{share[row, top]:.1%}."
                 )
             case "emerging":
-                seen = f"{before.hits[row]:.0f} posts" if before.hits[row] else "No post"
+                seen = _posts(before.hits[row]) if before.hits[row] else "No post"
                 return (
                     f"{seen} in the {count - width} months before, {last} (first seen {months[first[row]]})."
                 )
@@ -126,6 +130,11 @@ def _stages(group: MonthGroup) -> tuple[list[str], list[str]]:
             case "faded":
                 start = months[best_start[row]]
                 return f"{last}, {best.share[row]:.1%} at its best around {start} (z {z_best[row]:+.1f})."
+            case "gone":
+                return (
+                    f"No post in the last {_months(2 * width)}; {_posts(before.hits[row])} in the "
+                    f"{_months(count - 2 * width)} before those."
+                )
             case "peak":
                 return (
                     f"{compared}: level, but clearly above the {earlier.share[row]:.1%} of the months before "
@@ -139,8 +148,10 @@ def _stages(group: MonthGroup) -> tuple[list[str], list[str]]:
         else ""
     )
     evidence = [f"{sentence_of(row, rule)}{unknown}" for row, rule in enumerate(decided)]
-    # Two rules are told apart by their sentence only.
-    return [{"new": "steady", "faded": "fading"}.get(rule, rule) for rule in decided], evidence
+    # Some rules are told apart by their sentence only.
+    return [
+        {"new": "steady", "faded": "fading", "gone": "fading"}.get(rule, rule) for rule in decided
+    ], evidence
 
 
 def _pool(hits: FloatArray, posts: FloatArray, start: int, end: int) -> _Window:
@@ -167,6 +178,10 @@ def _clearly_above(a: _Window, b: _Window, scatter: FloatArray) -> npt.NDArray[n
 
 def _clearly_below(a: _Window, b: _Window, scatter: FloatArray) -> npt.NDArray[np.bool_]:
     return (a.share <= FALL_RATIO * b.share) & (_z(a, b, scatter) <= -CLEAR_Z)
+
+
+def _posts(count: float) -> str:
+    return "1 post" if count == 1 else f"{count:.0f} posts"
 
 
 def _months(count: int) -> str:

@@ -13,7 +13,7 @@ from fashion_assets.definitions import build_definitions
 from fashion_assets.defs.checks import posts as post_checks
 from fashion_assets.defs.checks.factory import Finding, Look
 from fashion_assets.defs.landing import land
-from fashion_assets.defs.planning import Batch
+from fashion_assets.defs.planning import Batch, Node
 from fashion_assets.defs.records import newest_records
 from fashion_assets.defs.run_tags import LANDED
 from fashion_assets.defs.runner import StepFailed, open_instance, planner_of, run_pipeline
@@ -125,3 +125,35 @@ def test_a_run_that_never_came_so_far_says_nothing_of_what_is_there(settings: Se
         instance.report_run_canceled(queued)
     assert standing_of(settings, "cleaned_posts")[0] is State.fresh
     assert run_pipeline(build_definitions(settings), settings, select=CLEANED).nothing_to_do
+
+
+@pytest.mark.parametrize("look", [no, crashes])
+@pytest.mark.parametrize("alone", [False, True], ids=["with its asset", "the check alone"])
+@pytest.mark.parametrize("ended", [True, False], ids=["canceled", "waiting"])
+def test_a_run_that_never_came_so_far_does_not_lift_what_failed(
+    settings: Settings, look: Callable[[Look], Finding], alone: bool, ended: bool
+) -> None:
+    """A month that failed its check is queued again, and canceled: its check is planned anew and never answered."""
+    whole = post_checks.POST_CHECKS[0]
+    post_checks.POST_CHECKS[0] = replace(whole, look=look)
+    try:
+        defs = build_definitions(settings)
+        with pytest.raises(StepFailed):
+            run_pipeline(defs, settings, select=CLEANED)
+        job = defs.resolve_implicit_global_asset_job_def()
+        check = dg.AssetCheckKey(dg.AssetKey("cleaned_posts"), whole.name)
+        keys = frozenset() if alone else frozenset(map(dg.AssetKey, ("cleaned_posts", "quarantined_posts")))
+        with open_instance(settings) as instance:
+            for _ in range(2):
+                queued = instance.create_run_for_job(
+                    job.get_subset(asset_selection=keys, asset_check_selection=frozenset({check})),
+                    tags={"dagster/partition": "2024-05-01"},
+                )
+                if ended:
+                    instance.report_run_canceled(queued)
+            planner, _ = planner_of(defs, instance, settings, landed_months(settings.lake))
+        planned = planner.plan({"cleaned_posts", "quarantined_posts", "post_images"})
+        assert planner.failed_check(Node("cleaned_posts", "2024-05-01")) == whole.name
+        assert [node.asset for node in planned] == ["cleaned_posts", "quarantined_posts", "post_images"]
+    finally:
+        post_checks.POST_CHECKS[0] = whole

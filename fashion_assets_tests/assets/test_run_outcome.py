@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,25 @@ def test_ctrl_c_ends_the_run_also_where_dagster_loses_it(
     monkeypatch.setenv("DAGSTER_HOME", "")
     run_pipeline(defs, settings, select=SELECT)
     assert lake.months("cleaned_posts") == ["2024-04", "2024-05"]
+
+
+def test_ctrl_c_before_the_first_step_leaves_no_run_that_seems_to_be_at_work(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the daemon it would hold up its month, for hours."""
+
+    def interrupted(**_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    module = "dagster._core.execution.execute_in_process"
+    monkeypatch.setattr(f"{module}.ExecuteRunWithPlanIterable", interrupted)
+    with pytest.raises(Interrupted, match="ended by Ctrl-C"):
+        run_pipeline(build_definitions(settings), settings, select=SELECT)
+    with runner.open_instance(settings) as instance:
+        [run] = instance.get_runs()
+    assert run.status == dg.DagsterRunStatus.FAILURE
+    [line] = read_summaries(settings, 5)
+    assert line["error"] == "the command that it belongs to has ended before it"
 
 
 def test_an_interrupted_step_is_not_tried_again_and_says_so(
@@ -233,3 +252,36 @@ def test_refused_product_cards_are_counted_with_how_to_see_them(settings: Settin
     settings.warehouse.touch()
     (line,) = product_lines(settings)
     assert 'sql "select' in line and "from quarantined_products" in line
+
+
+def test_a_month_that_is_not_whole_fails_no_run_that_had_not_to_make_it(settings: Settings) -> None:
+    """A month whose file was lost, or cut short, is told as one that is not there in the table at the end."""
+    run_pipeline(build_definitions(settings), settings, select=SELECT)
+    lake = Lake(settings.lake)
+    for month in ("2024-03", "2024-06"):
+        lake.write("cleaned_posts", month, lake.read("cleaned_posts", "2024-05"))
+        lake.write("quarantined_posts", month, lake.read("quarantined_posts", "2024-05"))
+    lake.path("quarantined_posts", "2024-03").unlink()
+    lake.path("cleaned_posts", "2024-06").write_bytes(b"PAR1 and no more")
+    ran = command(settings, "run", "--select", SELECT, "--force")
+    assert ran.exit_code == 0, ran.output
+    cells = [line.replace("│", " ").split() for line in ran.stdout.splitlines() if line.startswith("│")]
+    assert cells == [
+        ["2024-03", "3", "-", "-"],
+        ["2024-05", "3", "6", "-"],
+        ["2024-06", "-", "6", "-"],
+        ["3", "months", "6", "12"],
+    ]
+
+
+def test_the_other_run_that_is_waited_for_is_named_as_it_is(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def waits(*_: object, on_wait: Callable[[str], None], **__: object) -> runner.RunSummary:
+        on_wait("Another run is at work on /srv/[/b] and [red].")
+        raise UserError("it was enough")
+
+    monkeypatch.setattr(runner, "run_pipeline", waits)
+    ran = command(settings, "run")
+    assert str(ran.exception) == "it was enough"
+    assert "/srv/[/b] and [red]." in ran.stderr

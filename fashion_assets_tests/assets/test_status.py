@@ -307,3 +307,20 @@ def test_runs_are_whole_in_eighty_columns_and_as_many_as_asked_for(
     assert "00000024 not passed of 2024-05: month_volume, repeated_texts" in shown.stdout
     narrow = CliRunner().invoke(app, asked, env={"COLUMNS": "80", "NO_COLOR": "1"}).stdout
     assert all(len(line.rstrip()) <= 80 for line in narrow.splitlines())
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["run"]])
+def test_a_postgresql_that_does_not_answer_is_told_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """dagster-postgres tries some times and then raises a class of its own."""
+    pytest.importorskip("dagster_postgres", reason="extra [postgres]")
+    address = "{postgres_url: 'postgresql+psycopg2://nobody:secret@127.0.0.1:1/none'}"
+    (tmp_path / "dagster.yaml").write_text(f"storage:\n  postgres: {address}\n")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setattr("dagster_postgres.utils.time.sleep", lambda _: None)
+    answer = CliRunner().invoke(app, [*arguments, "--data-dir", str(tmp_path)])
+    assert isinstance(answer.exception, UserError)
+    said = str(answer.exception)
+    assert said.startswith(f"the run history of {tmp_path} does not answer (") and "refused" in said
+    assert "secret" not in said

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from fashion_assets_tests.integration.ui_processes import free_port
 
 #: With everything that has a meaning in a connection string.
 _PASSWORD = "made of p@rts:/%"
@@ -69,9 +70,7 @@ def postgres_server() -> Iterator[PostgresServer]:
         (folder / "password").write_text(f"{_PASSWORD}\n", encoding="ascii")
         for path in (folder, folder / "password"):
             os.chown(path, owner.pw_uid, owner.pw_gid)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
 
         def run(program: str, *arguments: str) -> None:
             as_owner = {"user": owner.pw_uid, "group": owner.pw_gid} if os.getuid() == 0 else {}
@@ -96,7 +95,7 @@ def postgres_server() -> Iterator[PostgresServer]:
         )
         # No password outlives the test, and nothing of it has to survive a power cut.
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
-        run("pg_ctl", "-D", "data", "-l", "log", "-w", "-t", "60", "-o", options, "start")
+        run("pg_ctl", "-D", "data", "-l", "log", "-w", "-t", "600", "-o", options, "start")
         try:
             yield PostgresServer(programs, port, _PASSWORD)
         finally:

@@ -83,7 +83,6 @@ def sequential(arrived: Path, months: list[str], tmp_path_factory: pytest.TempPa
     return found
 
 
-@pytest.mark.timeout(1800)
 def test_in_random_order(
     arrived: Path,
     months: list[str],
@@ -98,7 +97,6 @@ def test_in_random_order(
     assert one_by_one(settings, shuffled, monkeypatch) == sequential
 
 
-@pytest.mark.timeout(1800)
 def test_all_at_once_killed_and_gone_on_with(
     arrived: Path, months: list[str], sequential: dict[str, str], tmp_path: Path, cli: Run
 ) -> None:

@@ -20,9 +20,10 @@ from fashion_assets.settings import Settings
 from fashion_assets.storage.lake import Lake
 from fashion_assets_tests.integration.ui_processes import PROJECT, WORKSPACE, free_port, process
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = pytest.mark.slow
 
-SECONDS_AT_MOST = 480.0
+#: Two looks of the sensor are half a minute apart, and a run is a process: a minute, much more on a busy machine.
+SECONDS_AT_MOST = 1000.0
 
 
 def until(condition: Callable[[], bool], what: str, said: Path) -> None:

@@ -27,7 +27,7 @@ from fashion_assets.sample import make_sample
 from fashion_assets.settings import Settings
 from fashion_assets_tests.integration.killing import copy_of, ended, fork, leftovers, slots_held
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 SELECT = "+image_embeddings"
 ASSET = "image_embeddings"

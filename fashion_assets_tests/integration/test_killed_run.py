@@ -16,7 +16,7 @@ import pytest
 
 from fashion_assets_tests.integration.killing import ONE_THREAD
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.slow
 
 TRIALS = 4
 

@@ -18,7 +18,7 @@ from fashion_assets.storage.files import remove_leftovers
 from fashion_assets.storage.lake import Lake
 from fashion_assets.storage.tables import TableStream
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 ROOT = "FASHION_DATA_DIR"
 SCHEMA = pa.schema([("post_id", pa.string())])

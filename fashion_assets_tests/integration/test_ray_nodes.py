@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from fashion_assets.encoders import load_encoder
+from fashion_assets_tests.integration.test_ray_engine import PATIENT
 
 pytest.importorskip("ray")
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -57,10 +58,10 @@ def test_as_many_encoders_as_cpus_encode_on_two_nodes(tmp_path: Path) -> None:
     told = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(tmp_path)],
         cwd=PROJECT,
-        env={**environment, "RAY_AUTH_MODE": "disabled"},
+        env={**environment, **PATIENT, "RAY_AUTH_MODE": "disabled"},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=1800,
     )
     assert told.returncode == 0, told.stderr
     # At 0.75 CPUs each, an even share of what one decoding task leaves, neither node kept a whole CPU: for ever.

@@ -19,7 +19,7 @@ from fashion_assets_tests.integration.conftest import learn_words_quickly
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 # Two whole runs: about a minute of one core each.
-pytestmark = [pytest.mark.s3, pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.s3, pytest.mark.slow]
 
 #: Both data roots hash authors alike.
 SALT = "the same for both"

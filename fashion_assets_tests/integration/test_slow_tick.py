@@ -20,11 +20,12 @@ from fashion_assets.defs.runner import prepare_dagster_home
 from fashion_assets.posts.landed import read_ledger
 from fashion_assets.settings import Settings
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).parents[2]
-WITHIN_SECONDS = 120.0
-POSTS = 20_000
+WITHIN_SECONDS = 600.0
+#: Some five seconds of a processor of 2024: many of one that is faster do not land them within one.
+POSTS = 60_000
 
 
 @pytest.fixture
@@ -89,6 +90,10 @@ def test_a_tick_that_is_given_up_lands_its_file_and_the_next_asks_for_the_months
                 months, said = tick(1)
                 assert months or said == "another landing is at work"
             time.sleep(0.2)
-        months, said = tick(60)
+        months, said = tick(300)
+        # The ledger is written before the landing ends, and each tick that was given up lands on, one after another.
+        while said == "another landing is at work" and time.monotonic() < end:
+            time.sleep(0.2)
+            months, said = tick(300)
     assert months == ["2024-01-01", "2024-02-01"], said
     assert read_ledger(settings.lake)["rows"].tolist() == [POSTS]

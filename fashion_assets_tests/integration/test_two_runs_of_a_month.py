@@ -21,7 +21,7 @@ from fashion_assets.settings import Settings
 from fashion_assets.storage.warehouse import query
 from fashion_assets_tests.integration.killing import copy_of, ended, fork, leftovers, post_counts, slots_held
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 OF_A_MONTH = [
     "raw_posts",

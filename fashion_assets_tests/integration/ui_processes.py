@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -19,8 +20,11 @@ from typing import Any
 
 PROJECT = Path(__file__).parents[2]
 WORKSPACE = PROJECT / "deploy" / "workspace.yaml"
-#: A code location on a busy machine of two cores.
-START_SECONDS = 120.0
+#: For a code location or a webserver to answer: seconds on a quiet machine, a minute on a busy one of two cores.
+START_SECONDS = 600.0
+#: Where to look for a free port: below those that the system hands out to connections, 32768 and more on Linux.
+#: One of those may be free now and somebody's connection before the server that it was meant for has started.
+_PORTS = range(20_000, 32_000)
 
 
 class NoBrowser(Exception):
@@ -43,7 +47,7 @@ class UI:
         """``data`` of the answer. Raises AssertionError with the errors."""
         body = json.dumps({"query": query, "variables": variables}).encode()
         request = urllib.request.Request(self.address("/graphql"), body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=300) as answer:
             parsed = json.load(answer)
         assert "errors" not in parsed, parsed["errors"]
         return parsed["data"]
@@ -71,7 +75,11 @@ def dagster_ui(folder: Path, environment: Mapping[str, str], *, daemon: bool = T
         server = stack.enter_context(process(folder, whole, *served, "-h", "127.0.0.1", "-p", str(code)))
         health = (sys.executable, "-m", "dagster", "api", "grpc-health-check", "-p", str(code))
         _until(lambda: _listens(code), server)
-        assert subprocess.run(health, env=whole, check=False, capture_output=True).returncode == 0
+        # It listens a moment before it calls itself healthy.
+        _until(
+            lambda: subprocess.run(health, env=whole, check=False, capture_output=True).returncode == 0,
+            server,
+        )
         if daemon:
             stack.enter_context(process(folder, whole, "dagster._daemon", "run", "-w", str(WORKSPACE)))
         serving = stack.enter_context(webserver(folder, whole, web))
@@ -121,10 +129,12 @@ class Running:
 
 
 def free_port() -> int:
-    """A port of loopback on which nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback on which nothing listens, and that nobody is given unless by its number."""
+    for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError(f"all ports from {_PORTS.start} to {_PORTS.stop - 1} are taken")
 
 
 def _listens(port: int) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +66,7 @@ def test_pictures_are_read_while_the_network_works() -> None:
         return item
 
     def waiting(batch: list[int]) -> Rows:
-        assert later.wait(timeout=30), "the second batch was not read while the first one was in the network"
+        assert later.wait(timeout=300), "the second batch was not read while the first one was in the network"
         return forward(batch)
 
     runner(batch_size=2, read=noticing, forward=waiting).run(range(4))
@@ -146,13 +145,18 @@ def test_an_encoder_of_both_kinds_names_refused_pictures_by_their_number(tmp_pat
 
 
 class Room:
-    """A network with room for so many items, over all batches that are in it at a time."""
+    """A network with room for so many items, over all batches that are in it at a time.
 
-    def __init__(self, items: int) -> None:
+    A batch stays for ``seconds``, so that batches side by side do meet, or until there have once been too many.
+    """
+
+    def __init__(self, items: int, seconds: float = 0.002) -> None:
         self.items = items
+        self.seconds = seconds
         self.inside = 0
         self.most = 0
         self.lock = threading.Lock()
+        self.crowded = threading.Event()
 
     def __call__(self, batch: list[int]) -> Rows:
         with self.lock:
@@ -160,9 +164,10 @@ class Room:
             self.most = max(self.most, self.inside)
             fits = self.inside <= self.items
         try:
-            time.sleep(0.002)  # so that batches side by side do meet
             if not fits:
+                self.crowded.set()
                 raise MemoryError
+            self.crowded.wait(self.seconds)
             return forward(batch)
         finally:
             with self.lock:
@@ -177,7 +182,7 @@ def test_whatever_fits_alone_passes_in_the_end(count: int, batch_size: int, lane
 
 
 def test_fewer_lanes_come_before_smaller_batches(caplog: pytest.LogCaptureFixture) -> None:
-    made = runner(8, forward=Room(8), lanes=4)
+    made = runner(8, forward=Room(8, seconds=300), lanes=4)
     made.run(list(range(64)))
     assert (made.lanes, made.batch_size) == (1, 8)
     assert "out of memory with 4 batches at a time, going on with one" in caplog.text
@@ -188,7 +193,7 @@ def test_batches_side_by_side_are_in_the_network_together() -> None:
     meeting = threading.Barrier(3)
 
     def together(batch: list[int]) -> Rows:
-        meeting.wait(timeout=30)
+        meeting.wait(timeout=300)
         return room(batch)
 
     rows = runner(2, forward=together, lanes=3).run(list(range(12)))

@@ -136,7 +136,7 @@ def test_two_processes_write_at_the_same_time(tmp_path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", program, str(tmp_path), start], cwd=root)
         for start in ("0", "30")
     ]
-    assert [writer.wait(timeout=120) for writer in writers] == [0, 0]
+    assert [writer.wait(timeout=600) for writer in writers] == [0, 0]
     texts = [chr(97 + n % 26) + "x" * n for n in range(90)]
     encoder = CountingEncoder()
     result = EmbeddingCache(tmp_path).encode_missing(encoder, texts, texts)

@@ -179,7 +179,7 @@ def test_killed_between_the_steps_loses_nothing(
     killed = subprocess.run(
         [sys.executable, "-c", _KILLED, str(tmp_path), step, str(number), MODEL],
         cwd=PROJECT_ROOT,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert killed.returncode == -signal.SIGKILL

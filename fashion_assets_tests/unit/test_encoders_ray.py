@@ -278,13 +278,14 @@ def test_a_cluster_that_is_not_there_is_one_sentence(
 
 
 def test_an_address_where_nothing_listens_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    monkeypatch.setattr(ray_session, "_start", lambda *given: pytest.fail("Ray was asked"))
-    errors = types.SimpleNamespace(AuthenticationError=AuthenticationError)
-    fake = types.SimpleNamespace(is_initialized=lambda: False, exceptions=errors)
-    monkeypatch.setattr(ray_session, "_ray", lambda: fake)
-    monkeypatch.setenv("RAY_ADDRESS", address)
-    with pytest.raises(UserError, match=rf"no Ray cluster answers at {address}"):
-        ray_session.connect()
+    # Held, so that nobody else gets it meanwhile; bound and not listened on, it refuses connections.
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{held.getsockname()[1]}"
+        monkeypatch.setattr(ray_session, "_start", lambda *given: pytest.fail("Ray was asked"))
+        errors = types.SimpleNamespace(AuthenticationError=AuthenticationError)
+        fake = types.SimpleNamespace(is_initialized=lambda: False, exceptions=errors)
+        monkeypatch.setattr(ray_session, "_ray", lambda: fake)
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        with pytest.raises(UserError, match=rf"no Ray cluster answers at {address}"):
+            ray_session.connect()

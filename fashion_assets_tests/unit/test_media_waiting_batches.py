@@ -22,7 +22,7 @@ class Doubling:
     def __call__(self, items: Sequence[int]) -> list[int]:
         self.batches.append(list(items))
         self.begun.set()
-        assert self.go_on.wait(20)
+        assert self.go_on.wait(300)
         if 13 in items:
             raise RuntimeError("no thirteens")
         return [2 * item for item in items]
@@ -41,7 +41,7 @@ def gathered(largest: int, items: list[int], keys: list[str]) -> tuple[Doubling,
 
     with ThreadPoolExecutor(max_workers=len(items)) as pool:
         futures = [pool.submit(call, items[0], keys[0])]
-        assert forward.begun.wait(20)
+        assert forward.begun.wait(300)
         futures += [pool.submit(call, item, key) for item, key in zip(items[1:], keys[1:], strict=True)]
         while len(shared._queue) < len(items) - 1:
             time.sleep(0.001)

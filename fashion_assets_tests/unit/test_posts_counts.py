@@ -35,6 +35,7 @@ from fashion_assets.storage.errors import UserError
         ("81.0", 81),
         ("1.0001万", 10001),
         ("赞", 0),
+        ("抢首评", 0),
     ],
 )
 def test_forms(text: str, count: int) -> None:

@@ -15,9 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fashion_assets.posts import allowance, csv_records
+from fashion_assets.posts import json_records as json_records_module
 from fashion_assets.posts.crawl_files import CrawlRead, read_crawl_file
 from fashion_assets.posts.csv_records import read_records
+from fashion_assets.posts.json_records import json_records
 from fashion_assets.posts.schemas import CRAWL_COLUMNS
+from fashion_assets.storage.errors import UserError
 
 FETCH = "2024-06-25 14:06:46"
 
@@ -137,6 +140,73 @@ def test_other_kinds_and_encodings_are_refused_by_name(tmp_path: Path) -> None:
 # --- broken CSV
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("a.xlsx", "as CSV"),
+        ("a.tar.gz", "as .zip"),
+        ("a.csv.zst", "as .gz"),
+        ("a.jpg", "incoming/media/<post_id>/"),
+        ("a.doc", "expected .csv"),
+    ],
+)
+def test_of_other_kinds_it_is_said_what_to_do(tmp_path: Path, name: str, says: str) -> None:
+    refused = read(tmp_path, b"x", name).refused or ""
+    assert refused.startswith(f"{name} was refused: it is no crawl file by its name; ") and says in refused
+
+
+def test_cells_that_a_spreadsheet_was_kept_from_reading_as_numbers(tmp_path: Path) -> None:
+    forced = [
+        record(1, post_id='="7342345678901234567"', post_title="'好看'"),
+        record(2, post_id="'734234567"),
+    ]
+    text = csv_text(forced).replace('"=""7342345678901234567"""', '="7342345678901234567"')
+    frame = read(tmp_path, text).frame
+    assert list(frame["post_id"]) == ["7342345678901234567", "734234567"]
+    assert frame["post_title"][0] == "'好看'"
+
+
+def test_the_line_in_which_a_spreadsheet_names_its_delimiter(tmp_path: Path) -> None:
+    text = csv_text(THREE).replace(",", ";").replace("，", ",")
+    frame = read(tmp_path, "sep=;\r\n" + text).frame
+    assert list(frame["post_id"]) == ["post1", "post2", "post3"]
+    assert list(frame["source_row"]) == [3, 4, 5]
+    assert "holds no row" in (read(tmp_path, "sep=;\n").refused or "") or read(tmp_path, "sep=;\n").refused
+
+
+@pytest.mark.parametrize("of", ["rows", "header", "both"])
+def test_a_delimiter_at_the_end_of_lines_costs_no_row(tmp_path: Path, of: str) -> None:
+    header, *rows = csv_text(THREE).splitlines()
+    header += "," * (of in ("header", "both"))
+    rows = [row + "," * (of in ("rows", "both")) for row in rows]
+    frame = read(tmp_path, "\n".join([header, *rows])).frame
+    assert list(frame["post_id"]) == ["post1", "post2", "post3"] and frame["fault"].isna().all()
+    assert list(frame["post_fetch_time"]) == [FETCH] * 3 and frame["extra"].isna().all()
+
+
+def test_a_swallowed_record_is_found_behind_a_delimiter_at_the_end_of_lines(tmp_path: Path) -> None:
+    header, *rows = csv_text([record(n) for n in range(1, 5)]).splitlines()
+    rows[0] = rows[0].replace("标题1", '"标题1')
+    rows[2] = rows[2].replace("标题3", '标题3"')
+    frame = read(tmp_path, "\n".join([header, *(row + "," for row in rows)])).frame
+    assert "opens a quote" in str(frame["fault"][0])
+    assert list(frame["post_id"]) == [None, "post2", "post3", "post4"]
+
+
+def test_a_value_beyond_the_header_or_a_missing_cell_costs_the_row(tmp_path: Path) -> None:
+    header, *rows = csv_text(THREE).splitlines()
+    lines = [header, rows[0] + ",x", rows[1].rpartition(",")[0], rows[2]]
+    frame = read(tmp_path, "\n".join(lines)).frame
+    assert list(frame["fault"].notna()) == [True, True, False]
+
+
+def test_authors_whose_ids_were_rounded_are_not_one(tmp_path: Path) -> None:
+    rounded = [record(1, poster_id="7.34235E+18"), record(2, poster_id="7.34235E+18"), record(3)]
+    result = read(tmp_path, csv_text(rounded))
+    assert list(result.frame["poster_id"]) == [None, None, "author000003"]
+    assert result.frame["fault"].isna().all() and "2 rows" in result.notes[0]
+
+
 def broken(tmp_path: Path, lines: list[str]) -> pd.DataFrame:
     return read(tmp_path, "\n".join([",".join(CRAWL_COLUMNS), *lines]) + "\n").frame
 
@@ -253,6 +323,72 @@ def test_jsonl(tmp_path: Path) -> None:
         and "more than once" in frame["fault"][4]
     )
     assert "NUL" in frame["fault"][5] and frame["fault_column"][6] == "post_title"
+
+
+LISTED = [{"post_id": "p1", "a": {"b": [1]}}, {"post_id": "p2"}, {"post_id": "p3"}]
+
+
+@pytest.mark.parametrize("indent", [None, 0, 1, 4])
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.json.gz"])
+def test_a_list_of_objects(tmp_path: Path, name: str, indent: int | None) -> None:
+    rows = [record(number) | {"post_tag": ["穿搭", "a, b"], "user": {"id": 1}} for number in (1, 2, 3)]
+    data = ("\ufeff\n" + json.dumps(rows, ensure_ascii=False, indent=indent)).encode()
+    result = read(tmp_path, gzip.compress(data) if name.endswith(".gz") else data, name)
+    assert result.refused is None and result.frame["fault"].isna().all()
+    assert list(result.frame["post_id"]) == ["post1", "post2", "post3"]
+    assert list(result.frame["source_row"]) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("indent", [0, 2])
+def test_a_broken_object_of_a_list_costs_no_other(indent: int) -> None:
+    text = json.dumps(LISTED, indent=indent).replace('"p2"', '"p2')
+    columns, records = json_records(text.splitlines(keepends=True), {})
+    assert columns == ["post_id", "a"]
+    assert [one.cells.get("post_id") for one in records] == ["p1", None, "p3"]
+    assert str(records[1].fault).startswith("Object 2 of the list (line ") and records[2].line == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "faults"),
+    [
+        ('[{"a": 1}, {"a": 2}', ["", "", "cut off"]),
+        ('[{"a": 1}, {"a": ', ["", "what follows is not read"]),
+        ('[{"a": 1}, 5, {"a": 2, "A": 3}]', ["", "no object", "more than once"]),
+        ('[{"a": 1}]\nmore', ["", "end of the list"]),
+        ('[{"a": 1}]\n[]\n[{"a": 2},\n{"a": 3}]\n', ["", "", ""]),
+        ('{"a": 1},\n{"a": 2}\n', ["", ""]),
+        ('{"a": 1}\n[{"a": 2}]\n', ["", "no object"]),
+    ],
+)
+def test_what_is_wrong_in_a_list_is_said(text: str, faults: list[str]) -> None:
+    records = json_records(text.splitlines(keepends=True), {})[1]
+    assert len(records) == len(faults)
+    for one, fault in zip(records, faults, strict=True):
+        assert bool(one.fault) == bool(fault) and fault in (one.fault or "")
+
+
+def test_lists_without_an_object_and_with_damaged_lines(tmp_path: Path) -> None:
+    assert "list is empty" in (read(tmp_path, " [ ]\n", "a.json").refused or "")
+    assert "cut off" in (read(tmp_path, "[", "a.json").refused or "")
+    assert "required columns" in (read(tmp_path, '{"code": -1}', "a.json").refused or "")
+    lines = json.dumps(LISTED, indent=0).splitlines(keepends=True)
+    assert [one.fault for one in json_records(lines, {11: "bytes"})[1]] == [None, "bytes", None]
+
+
+@given(st.text(alphabet='[]{},:" \n1ax\\', max_size=60))
+def test_any_text_that_looks_like_a_list_is_read_or_refused(text: str) -> None:
+    try:
+        _, records = json_records(("[" + text).splitlines(keepends=True), {})
+    except UserError:
+        return
+    assert records and len({one.line for one in records}) == len(records)
+
+
+def test_a_list_of_broken_objects_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_records_module, "MAX_BROKEN", 3)
+    lines = ["[\n", '{"a": 1},\n', *['{"a",\n'] * 9, "]\n"]
+    faults = [one.fault or "" for one in json_records(lines, {})[1]]
+    assert len(faults) == 5 and "what follows is not read" in faults[-1]
 
 
 def test_a_jsonl_without_any_object_is_refused(tmp_path: Path) -> None:

@@ -32,6 +32,31 @@ DATED = [
     ("2023-06-11T20:00:00Z", "2023-06-12", "text"),
     ("1718090000", "2024-06-11", "text"),
     ("1718090000000", "2024-06-11", "text"),
+    ("1718090000000000", "2024-06-11", "text"),
+    ("1718090000000000000", "2024-06-11", "text"),
+    ("1718090000.4711", "2024-06-11", "text"),
+    ("20240611153000", "2024-06-11", "text"),
+    ("2023年6月11日 15时20分", "2023-06-11", "text"),
+    ("2024/6/11 下午 3:20:00", "2024-06-11", "text"),
+    # The last evening of February in London is March in Shanghai, whoever writes the zone how.
+    ("2024-02-29 20:00:00 UTC", "2024-03-01", "text"),
+    ("2024-02-29 20:00:00+00", "2024-03-01", "text"),
+    ("2024-02-29 20:00:00.123 +0000 UTC", "2024-03-01", "text"),
+    ("2024-02-29 8:00 PM GMT", "2024-03-01", "text"),
+    ("2024-03-01 02:00 GMT+9", "2024-03-01", "text"),
+    ("Thu Feb 29 20:00:00 +0000 2024", "2024-03-01", "text"),
+    ("Thu, 29 Feb 2024 20:00:00 GMT", "2024-03-01", "text"),
+    ("Fri Mar 01 2024 04:00:00 GMT+0800 (中国标准时间)", "2024-03-01", "text"),
+    ("Fri Mar 01 04:00:00 CST 2024", "2024-03-01", "text"),
+    ("March 1st, 2024 at 3:20 PM", "2024-03-01", "text"),
+    ("2023-06-11 15:20 UK", "2023-06-11", "text"),
+    ("06月11日 15:20 来自 iPhone 13 Pro", "2024-06-11", "text"),
+    ("2024-06-11 15:20 来自 微博 weibo.com", "2024-06-11", "text"),
+    ("06-11 发布于 上海", "2024-06-11", "text"),
+    ("2024年6月11日星期二 12:30", "2024-06-11", "text"),
+    ("2024-06-11 (周二)", "2024-06-11", "text"),
+    ("昨日 15:20 IP属地：浙江", "2024-06-24", "relative"),
+    ("昨天 15:20 来自上海", "2024-06-24", "relative"),
     ("昨天 15:20", "2024-06-24", "relative"),
     ("昨天15:20 浙江", "2024-06-24", "relative"),
     ("前天", "2024-06-23", "relative"),
@@ -76,12 +101,44 @@ def test_forms(text: str, day: str, source: str) -> None:
         ("3个月前", "does not say the day"),
         ("9999天前", "before the platform"),
         ("99999年前", "does not say the day"),
+        ("2024-02-29 20:00:00 EST", "cannot be read"),
+        ("2024-02-29 20:00 AEST", "cannot be read"),
+        ("昨天 20:00 UTC", "cannot be read"),
+        ("Fri Feb 30 20:00:00 +0000 2024", "no day"),
+        ("2024-02-29 20:00 +99:00", "no day"),
     ],
 )
 def test_faults_are_sentences_and_never_fall_back_to_the_id(text: str, says: str) -> None:
     day, source, fault = resolve_post_date_with_source(text, FETCHED, ID_OF_MARCH)
     assert day is None and source is None
     assert fault is not None and says in fault and text in fault and fault.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("1719295606.4711", "14:06:46"),
+        ("1719295606123456", "14:06:46"),
+        ("2024-06-25 06:06:46+00", "14:06:46"),
+        ("2024-06-25 06:06:46 UTC", "14:06:46"),
+        ("Tue, 25 Jun 2024 06:06:46 GMT", "14:06:46"),
+        ("2024-06-25 14:06:46,123", "14:06:46"),
+        ("2024/6/25 2:06:46 PM", "14:06:46"),
+        ("2024/6/25 下午2:06", "14:06:00"),
+        ("2024/6/25 12:06 AM", "00:06:00"),
+        ("20240625T140646", "14:06:46"),
+        ("20240625", "00:00:00"),
+    ],
+)
+def test_fetch_times_as_programs_write_them(text: str, moment: str) -> None:
+    assert parse_fetch_time(text) == datetime.fromisoformat(f"2024-06-25 {moment}")
+
+
+def test_a_fetch_noted_in_another_zone_is_told_how_to_be_written() -> None:
+    """A crawler on a server that runs in UTC sees a post of this morning in Shanghai yesterday evening."""
+    assert "zone (+00:00)" in str(resolve_post_date_with_source("2024-06-12 03:30", "2024-06-11 20:00:00"))
+    assert resolve_post_date("2024-06-12 03:30", "2024-06-11 20:00:00+00:00") == date(2024, 6, 12)
+    assert "zone (" not in str(resolve_post_date_with_source("2024-06-14", "2024-06-11 20:00:00"))
 
 
 def test_the_leap_day_goes_to_the_last_leap_year_that_fits() -> None:

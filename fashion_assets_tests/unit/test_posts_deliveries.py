@@ -197,3 +197,52 @@ def test_a_damaged_table_with_which_nothing_is_lost_is_written_anew(
     assert not land(any_root).touched_months
     assert path.read_bytes() != content
     assert landing_digests(any_root / "lake") == before
+
+
+WEIBO = {
+    "id": 5008462389121234,
+    "uid": 1669879400,
+    "created_at": "Fri Mar 29 23:30:00 +0000 2024",
+    "text": '<a href="//s.weibo.com/weibo?q=%23x">#今日穿搭#</a>春天的<span class="url-icon"><img alt=[哈哈] '
+    'src="https://h5.sinaimg.cn/x.png" style="width:1em"></span>风衣&amp;牛仔裤<br />好看',
+    "attitudes_count": 12,
+    "crawled": 1719295606.4711,
+}
+TIKTOK = {
+    "id": "7342345678901234567",
+    "authorId": "MS4wLjABAAAA-x_y",
+    "createTime": 1709222400000000,
+    "desc": "thrift haul: linen dress",
+    "challenges": [{"id": "1", "title": "grwm"}, {"id": "2", "title": "fashiontok"}],
+    "diggCount": "10K+",
+    "crawled": "2024-06-25 06:06:46 UTC",
+}
+OTHER_PLATFORMS = """
+- files: "weibo*"
+  columns: {post_id: id, poster_id: uid, post_date: created_at, post_content: text, post_like: attitudes_count,
+            post_fetch_time: crawled}
+  absent: [post_title]
+- files: "tiktok*"
+  columns: {post_id: id, poster_id: authorId, post_date: createTime, post_content: desc, post_tag: challenges,
+            post_like: diggCount, post_fetch_time: crawled}
+  absent: [post_title]
+"""
+
+
+def test_what_the_interfaces_of_other_platforms_deliver(tmp_path: Path) -> None:
+    incoming = tmp_path / "incoming"
+    incoming.mkdir()
+    (incoming / "columns.yaml").write_text(OTHER_PLATFORMS)
+    (incoming / "weibo.json").write_text(json.dumps([WEIBO], indent=1))
+    (incoming / "tiktok.jsonl").write_text(json.dumps(TIKTOK) + "\n")
+    assert {file.status for file in land(tmp_path).files} == {"landed"}
+    assert check_books(tmp_path / "lake") == 2 and quarantined(tmp_path).empty
+    months = landed_months(tmp_path / "lake")
+    kept = pd.concat([clean_posts(collect_raw_posts(tmp_path / "lake", month))[0] for month in months])
+    posts = kept.set_index("post_id").to_dict("index")
+    weibo, tiktok = posts["5008462389121234"], posts["7342345678901234567"]
+    # Half past eleven in the evening in London is the next morning in Shanghai.
+    assert (str(weibo["post_date"]), str(tiktok["post_date"])) == ("2024-03-30", "2024-03-01")
+    assert str(weibo["fetched_at"]) == str(tiktok["fetched_at"]) == "2024-06-25 14:06:46"
+    assert (weibo["body"], weibo["tags"], weibo["likes"]) == ("春天的 风衣&牛仔裤 好看", ["今日穿搭"], 12)
+    assert (tiktok["tags"], tiktok["likes"]) == (["grwm", "fashiontok"], 10_000)

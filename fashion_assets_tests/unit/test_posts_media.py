@@ -111,6 +111,32 @@ def test_archives_with_and_without_folders_around(tmp_path: Path) -> None:
     assert {file.status for file in land(tmp_path).files} == {"already landed"}
 
 
+def test_a_list_beside_the_folders_of_an_archive_makes_no_post_of_the_folder_around(tmp_path: Path) -> None:
+    (tmp_path / "incoming" / "media").mkdir(parents=True)
+    with zipfile.ZipFile(tmp_path / "incoming" / "media" / "a.zip", "w") as archive:
+        archive.writestr("photos/p1/1.jpg", JPEG)
+        archive.writestr("photos/p2/sub/1.jpg", JPEG + b"2")
+        archive.writestr("photos/list.txt", b"text")
+    reasons = [file.reason for file in land(tmp_path).files if file.status == "refused"]
+    assert list(manifest(tmp_path).index) == [("p1", "1.jpg"), ("p2", "sub_1.jpg")]
+    assert reasons == ["media/a.zip/photos/list.txt lies in no post's folder; expected <post_id>/list.txt."]
+
+
+def test_media_of_folders_that_are_no_posts_are_told(tmp_path: Path) -> None:
+    """By month, as crawlers sort them, they would belong to a post "2024-06" and to nothing else."""
+    header = "poster_id,post_id,post_title,post_date,post_content,post_fetch_time"
+    put(tmp_path, "2024-06/p1/1.jpg")
+    assert [file.status for file in land(tmp_path).files] == []  # posts may come later
+    (tmp_path / "incoming" / "a.csv").write_text(f"{header}\nu1,p1,t,06-11,c,2024-06-25 10:00:00\n")
+    put(tmp_path, "p1/2.jpg", JPEG + b"2")
+    said = {file.name: (file.status, file.reason or "") for file in land(tmp_path).files}
+    assert said["media"][0] == "waiting" and "1 picture or video belongs" in said["media"][1]
+    assert "('2024-06')" in said["media"][1] and "media/<post_id>/" in said["media"][1]
+    assert "media" not in {file.name for file in land(tmp_path).files}  # nothing new
+    (tmp_path / "incoming" / "b.csv").write_text(f"{header}\nu1,2024-06,t,06-11,c,2024-06-25 10:00:00\n")
+    assert "media" not in {file.name for file in land(tmp_path).files}
+
+
 def test_the_same_name_from_two_sources(tmp_path: Path) -> None:
     put(tmp_path, "p1/1.jpg")
     with zipfile.ZipFile(tmp_path / "incoming" / "media.zip", "w") as archive:

@@ -58,7 +58,7 @@ def note_path(root: Place) -> Place:
 
 
 def killed(root: Path) -> None:
-    ended = subprocess.run([sys.executable, "-c", KILLED, str(root)], capture_output=True, timeout=120)
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(root)], capture_output=True, timeout=600)
     assert ended.returncode == 137, ended.stderr.decode()
 
 
@@ -93,7 +93,7 @@ def test_a_file_that_kills_who_reads_it_is_refused_by_name_and_the_others_land(t
     )
     check_ledger(tmp_path / "lake")
     # Not tried again, whoever asks: this would die of it.
-    killer = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], capture_output=True, timeout=120)
+    killer = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], capture_output=True, timeout=600)
     assert killer.returncode == 0, killer.stderr.decode()
     assert statuses(land(tmp_path)) == {"a_deadly.csv.gz": "refused", "b.csv": "already landed"}
     (incoming / "a_deadly.csv.gz").write_bytes(gzip.compress(b"\n"))

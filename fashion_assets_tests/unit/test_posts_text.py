@@ -34,6 +34,14 @@ from fashion_assets.posts.text import clean_text, split_hashtags, split_tag_list
         ("早春穿搭 - ", "早春穿搭"),
         (" - ", ""),
         ("T恤&amp;裙 &lt;3", "T恤&裙 <3"),
+        ("<p>法式<b>连衣裙</b></p>好<br />看 <3 <OOTD>", "法式连衣裙 好 看 <3 <OOTD>"),
+        (
+            '春<span class="icon"><img alt=[哈哈] src="https://a.cn/x.png" style="width:1em"></span>天',
+            "春 天",
+        ),
+        ("<a href='https://a.com/n/王'>@王小明</a>的裙子", "的裙子"),
+        ('搜<em class="red">法式</em>裙&lt;br/&gt;新款', "搜法式裙 新款"),
+        ("a<b 和 c>d <a 套装>", "a<b 和 c>d <a 套装>"),
         ("穿\u200b搭\ufeff a\x07b\u202e", "穿搭 a b"),
         ("一\t二\r\n\n三\u3000四", "一 二 三 四"),
         ("", ""),
@@ -56,11 +64,20 @@ def test_cleaning(text: str, clean: str) -> None:
         ("# 空 # ##", "空", []),
         ("#Arc'teryx #it’s", "", ["Arc'teryx", "it’s"]),
         ("没有", "没有", []),
+        ("I&#39;m &#x27;in&#x27; B&#8203;裙 #a1", "I'm 'in' B裙", ["a1"]),
+        ('<a href="//s.cn/q?q=%23x">#今日穿搭#</a>春天', "春天", ["今日穿搭"]),
     ],
 )
 def test_hashtags(text: str, rest: str, tags: list[str]) -> None:
     left, found = split_hashtags(text)
     assert (" ".join(left.split()), found) == (rest, tags)
+
+
+def test_a_tag_column_with_references_and_what_is_no_list() -> None:
+    assert split_tag_list("H&amp;M;Zara") == ["H&M", "Zara"]
+    assert split_tag_list('{"name": "穿搭"}') == ["穿搭"]
+    assert split_tag_list('[{"id": 1}]') == split_tag_list("[]") == split_tag_list("[[[1]]]") == []
+    assert split_tag_list('["半个') == ['["半个']
 
 
 def test_a_sentence_behind_a_mark_is_no_tag() -> None:
@@ -76,6 +93,14 @@ def test_a_sentence_behind_a_mark_is_no_tag() -> None:
         "#穿搭 #Ootd #复古",
         '["穿搭", "Ootd", "复古"]',
         "穿搭、Ootd，复古,穿搭",
+        "['穿搭', 'Ootd', '复古']",
+        "['穿搭' 'Ootd'\n '复古']",
+        '{穿搭,"Ootd",复古}',
+        "[穿搭][Ootd][复古]",
+        '["\\u7a7f\\u642d", "Ootd", null, "复古"]',
+        '["#穿搭[话题]#", "#Ootd", "#复古"]',
+        '[{"id": "5e", "name": "穿搭", "type": "topic"}, {"name": "Ootd"}, {"name": "复古"}]',
+        "[{'id': 1, 'hashtagName': '穿搭', 'x': None}, {'title': 'Ootd'}, {'topic_title': '复古'}]",
     ],
 )
 def test_tag_columns(column: str) -> None:

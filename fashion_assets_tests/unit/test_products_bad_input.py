@@ -243,3 +243,16 @@ def test_a_missing_picture_or_text_is_predicted_from_the_other_and_marked(two_si
     assert found["inputs"].tolist() == ["image+text", "text", "image", "none"]
     assert found["label"].tolist()[:3] == ["a", "b", "a"]
     assert found["abstained"].tolist() == [False, False, False, True]
+
+
+@pytest.mark.parametrize("kind", ["logistic", "kernel"])
+def test_a_side_that_no_product_of_the_training_had_is_no_input(kind: str) -> None:
+    labels, texts = ["a", "b"] * 20, ["warm coat", "light dress"] * 20
+    pictures = np.array([[3.0, 1.0], [1.0, 3.0]] * 20) + np.random.default_rng(0).normal(0, 0.2, (40, 2))
+    shown = features(np.array([[3.0, 1.0], [3.0, 1.0]]), ["warm coat", ""])
+    by_text = AttributeHead("kind", kind=kind).fit(features(np.zeros((40, 2)), texts), labels)
+    by_picture = AttributeHead("kind", kind=kind).fit(features(pictures, [""] * 40), labels)
+    assert predict_products([by_text], shown)["inputs"].tolist() == ["text", "none"]
+    assert predict_products([by_text], shown)["abstained"].tolist()[1]
+    assert predict_products([by_picture], shown)["inputs"].tolist() == ["image", "image"]
+    assert predict_products([by_text, by_picture], shown)["inputs"].tolist()[0] == "image+text"

@@ -18,6 +18,7 @@ from fashion_assets.products.cards import clean_products, label_columns_of, read
 from fashion_assets.products.intake import take_in_products
 from fashion_assets.products.pictures import open_product_images
 from fashion_assets.products.schemas import QUARANTINED_PRODUCTS, products_schema
+from fashion_assets.storage.errors import UserError
 
 
 def picture(seed: int = 0, size: int = 12) -> bytes:
@@ -210,3 +211,33 @@ def test_the_real_products_are_all_kept_or_refused(real_data: Path) -> None:
     assert len(quarantined) == 0, quarantined["reason"].head().tolist()
     assert products["image_digest"].notna().all() and (products["text"] != "").all()
     assert pd.isna(products["label_usage"]).sum() == 18
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "商品ID,商品标题,商品描述,店铺,性别",
+        "产品编号,标题,描述,店铺名称,性别",
+        "Артикул,Название,Описание,Магазин,性别",
+        "SKU,Product Title,Product_Description,Shop title,性别",
+    ],
+)
+def test_fields_are_found_by_the_names_of_three_languages(tmp_path: Path, header: str) -> None:
+    raw = read_product_cards(write_shop(tmp_path, f"{header}\n7,红裙,纯棉,小店,女\n"))
+    assert raw.loc[0, ["id", "title", "description", "shop"]].tolist() == ["7", "红裙", "纯棉", "小店"]
+    assert label_columns_of(raw) == ["label_性别"]
+
+
+def test_columns_of_a_predictions_file_are_no_labels(tmp_path: Path) -> None:
+    shop = write_shop(
+        tmp_path,
+        "id,title,sex,sex_confidence,sex_abstained,is_abstained,inputs,decided\n"
+        "1,red dress,women,sure,False,no,image+text,alone\n2,blue shirt,men,unsure,True,yes,text,alone\n",
+    )
+    raw = read_product_cards(shop)
+    assert label_columns_of(raw) == ["label_sex", "label_is_abstained"]  # there is no label `is`
+    assert json.loads(raw["extra"][0])["inputs"] == "image+text"
+    for wanted in (["sex", "inputs"], ["sex", "sex_abstained"]):
+        with pytest.raises(UserError, match=f"{wanted[1]} cannot be a label.*rename it"):
+            read_product_cards(shop, wanted)
+    assert label_columns_of(read_product_cards(shop, ["sex_abstained"])) == ["label_sex_abstained"]

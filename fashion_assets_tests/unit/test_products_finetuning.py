@@ -285,7 +285,7 @@ def test_killed_in_the_middle_of_an_epoch_it_ends_with_the_same_bits(
 
     marker = tmp_path / "in the middle"
     child = subprocess.Popen(command(str(marker), "cut"), env=environment, cwd=root)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 900
     while not marker.exists():
         assert child.poll() is None, "it ended before it could be killed"
         assert time.monotonic() < deadline
@@ -293,5 +293,5 @@ def test_killed_in_the_middle_of_an_epoch_it_ends_with_the_same_bits(
     os.kill(child.pid, signal.SIGKILL)
     assert child.wait() == -signal.SIGKILL
     assert not (tmp_path / "cut/killed/result.json").exists()
-    subprocess.run(command("", "cut", "whole"), env=environment, cwd=root, check=True, timeout=180)
+    subprocess.run(command("", "cut", "whole"), env=environment, cwd=root, check=True, timeout=1000)
     assert_same_weights(tmp_path / "whole/killed", tmp_path / "cut/killed")

@@ -62,11 +62,8 @@ def test_figures_and_a_sentence_for_what_was_left_out(tmp_path: Path) -> None:
     notes = "\n".join(found.notes)
     assert "1 of 5 products of truth.csv have no prediction and are not judged (5)" in notes
     assert "1 of 5 products of preds.csv were predicted, but no true label is known (9)" in notes
-    assert "season: 1 judged products have no true label" in notes
-    assert (
-        "season: 1 labels of the truth are never predicted, 1 products, all of them wrong: Spring (1)"
-        in notes
-    )
+    assert "season: 1 judged product without a true label does not count" in notes
+    assert "season: 1 label of the truth is never predicted, 1 product, all wrong: Spring (1)" in notes
     rows = found.table().set_index("attribute")
     assert rows.loc["season", "coverage"] == pytest.approx(2 / 3)
     assert rows.loc["season", "accuracy_answered"] == pytest.approx(0.5)
@@ -84,7 +81,7 @@ def test_repeated_ids_blank_ids_and_broken_rows_are_counted(tmp_path: Path) -> N
     assert "preds.csv: 1 rows have no id and are not judged (first: row 4)" in notes
     assert "preds.csv: 1 rows cannot be read and are not judged (first: row 5" in notes
     assert "truth.csv: 1 ids stand more than once (2)" in notes
-    assert "gender: 1 predictions are blank and count as wrong" in notes
+    assert "gender: 1 blank prediction counts as wrong" in notes
     assert found.families.startswith("single products")
 
 
@@ -143,3 +140,14 @@ def test_asked_labels_have_to_be_there(tmp_path: Path) -> None:
         evaluate_files(one, other, labels=["colour"])
     with pytest.raises(UserError, match="there is no file"):
         evaluate_files(one, tmp_path / "nowhere.csv")
+
+
+def test_a_truth_that_is_not_utf8_is_read_by_the_encoding_that_is_named(tmp_path: Path) -> None:
+    predictions, truth = files(
+        tmp_path, "id,性别,性别_confidence\n1,女,.9\n2,男,.8\n", "id,性别\n1,女\n2,女\n"
+    )
+    truth.write_bytes(truth.read_text("utf-8").encode("gb18030"))
+    with pytest.raises(UserError, match="name its encoding"):
+        evaluate_files(predictions, truth)
+    found = evaluate_files(predictions, truth, encoding="gb18030")
+    assert found.metrics["性别"].accuracy.value == 0.5

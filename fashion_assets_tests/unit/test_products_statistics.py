@@ -139,3 +139,23 @@ def test_measures_are_symmetric_and_within_bounds(pairs: list[tuple[str, str | N
 )
 def test_the_language_is_told_by_script(text: str, language: str) -> None:
     assert text_language(text) == language
+
+
+def test_an_article_number_says_nothing_of_a_label() -> None:
+    rng = np.random.default_rng(0)
+    number = pd.Series([f"A{row}" for row in range(160)], dtype=object)
+    kind = pd.Series(rng.choice(list("abcdefgh"), 160), dtype=object)
+    assert np.isnan(mutual_information(number, kind)) and np.isnan(mutual_information(kind, number))
+    shop = table(
+        [
+            {
+                "title": f"coat {row}" if row > 3 else "coat",
+                "shop": f"shop {row % 3}",
+                "characteristics": f'{{"number": "A{row}"}}',
+                "label_kind": label,
+            }
+            for row, label in enumerate(kind)
+        ]
+    )
+    told = product_statistics(shop).field_information
+    assert "shop" in told.index and not {"title", "characteristics: number"} & set(told.index)

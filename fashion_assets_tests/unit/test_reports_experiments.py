@@ -63,10 +63,15 @@ def test_the_page_tells_each_verdict_in_words_and_names_what_was_not_tried(
     assert "✓ passes" in page and "✕ fails" in page
     assert re.search(r"2 of 3 ways of grouping these posts pass\.", page)
     assert "200 posts of 900, drawn by month, 2024-01 to 2024-02" in page
-    # the row of 2024-01 alone was made before the posts of 2024-02 came
-    assert "Made before the posts of 2024-02 came" in page and "whole text · PCA · k-means." in page
+    # the row of 2024-01 alone: whether older than the posts of 2024-02, or without any to compare, no row tells
+    assert "Without a post of 2024-02" in page and "whole text · PCA · k-means." in page
     assert page.count('aria-label="Silhouette by number of styles"') == 3
     assert page.count("posts in none as 0</figcaption>") == 1
+
+
+def test_a_page_on_which_nothing_could_be_judged_says_so(rows: list[dict[str, Any]]) -> None:
+    page = render_experiments([row for row in rows if row["variant"] == "joint-none-kmeans"], MOMENT)
+    assert "Of 1 way of grouping these posts none could be judged." in page and "None of 0" not in page
 
 
 def test_the_curve_is_the_one_by_which_k_was_chosen(rows: list[dict[str, Any]]) -> None:

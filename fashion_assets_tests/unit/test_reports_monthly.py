@@ -98,8 +98,9 @@ def test_what_was_left_out_is_said_in_the_right_number_and_files_are_named(tmp_p
         "0 picture files could not be read.",
         "0 pictures show less than 5% garment and take no part in styles.",
         "0 pictures repeat another one; each group counts through one representative.",
-        "1 kept post has no style (neither text nor picture that could be encoded).",
+        "1 kept post has no style: neither a fashion keyword nor a picture that shows 5% garment could be encoded.",
     ]
+    assert left_out_sentences(ReportCounts(2, 2, 0), 0)[-1] == "Every kept post has a style."
 
 
 def test_the_lineage_says_that_its_evidence_counts_the_window(tmp_path: Path) -> None:
@@ -250,3 +251,39 @@ def test_share_of_nan_does_not_break_the_page(tmp_path: Path) -> None:
     PageCheck(
         render_monthly_report(dataclasses.replace(data, profiles=broken, profile_history=broken))
     ).assert_inert()
+
+
+def test_the_first_sentence_counts_the_posts_that_have_a_style(tmp_path: Path) -> None:
+    data = report_data(tmp_path)
+    clustered = int(data.profiles["n_posts"].sum())
+    for kept, first in (
+        (clustered + 3, f"{clustered:,} of {clustered + 3:,} posts fall"),
+        (clustered, "posts fall"),
+    ):
+        counts = dataclasses.replace(data.counts, kept=kept, arrived=kept, quarantined=0)
+        text = page_text(render_monthly_report(dataclasses.replace(data, counts=counts)))
+        assert first in text
+        assert (f"{clustered:,} of {clustered:,}" in text) is False
+
+
+def test_a_first_month_says_nothing_of_what_became_of_its_styles(tmp_path: Path) -> None:
+    data = report_data(tmp_path, n_months=1)
+    born = pd.DataFrame(
+        {
+            "month": data.month,
+            "event": "born",
+            "style_id": data.profiles["style_id"],
+            "other_style_ids": [[]] * len(data.profiles),
+            "n_posts": data.profiles["n_posts"],
+            "evidence": "found by the first scan",
+        }
+    )
+    text = page_text(render_monthly_report(dataclasses.replace(data, lineage=born)))
+    assert "Lineage needs two months" in text and "All styles went on from month to month" not in text
+
+
+def test_styles_without_any_picture_have_no_row_of_empty_frames(tmp_path: Path) -> None:
+    data = report_data(tmp_path)
+    assert '<div class="pictures">' in render_monthly_report(data)
+    page = render_monthly_report(dataclasses.replace(data, pictures={}))
+    assert '<div class="pictures">' not in page

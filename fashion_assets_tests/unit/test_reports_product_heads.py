@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from fashion_assets.products.head_record import HeadRecord, metrics_of, rows_of
 from fashion_assets.products.reliability import reliability
 from fashion_assets.reports.product_head_charts import confusion_svg, curves_svg, reliability_svg
 from fashion_assets.reports.product_heads import PUBLISHED, render_heads, write_heads_report
+from fashion_assets.reports.svg import text_width
+from fashion_assets.reports.svg_charts import bar_chart_svg
 from fashion_assets.storage.errors import UserError
 
 NOW = datetime(2024, 5, 1, 12, 0)
@@ -95,3 +98,43 @@ def test_unknown_values_are_gaps_and_nothing_is_a_sentence() -> None:
     assert "loss at 1: 0.5000" in drawn and "loss at 2" not in drawn and "other" not in drawn
     assert "Nothing was recorded." in curves_svg([], "epoch", {"loss": "loss"}, "Training")
     assert "No calibration was measured." in reliability_svg([], [])
+
+
+def test_words_above_the_confusion_matrix_stand_apart_where_names_are_short() -> None:
+    chart = confusion_svg(["女", "男"], [[5, 1], [2, 3]])
+    places = dict(re.findall(r'<text x="([\d.]+)" y="12"[^>]*>(true|predicted)', chart))
+    start = {words: float(x) for x, words in places.items()}
+    assert start["predicted"] - start["true"] > text_width("true ↓", 11)
+
+
+def test_the_legend_of_the_calibration_curve_stands_above_its_points() -> None:
+    rows = [
+        {"confidence": 0.95, "accuracy": 1.0, "count": 3},
+        {"confidence": 0.6, "accuracy": 0.0, "count": 1},
+    ]
+    chart = reliability_svg(rows, rows)
+    legend = max(float(y) for y in re.findall(r'y="([\d.]+)"[^>]*>(?:after|before) calibration', chart))
+    lines = re.findall(r'<path d="M([^"]+)"', chart)
+    curve = min(float(point.split(",")[1]) for line in lines for point in line.split("L"))
+    assert legend < curve
+
+
+def test_a_bar_of_f1_is_as_long_as_its_share_of_one() -> None:
+    def widths(**options: float) -> list[float]:
+        chart = bar_chart_svg(["a", "b"], [0.5, 0.25], as_percent=True, **options)
+        return [float(width) for width in re.findall(r'rx="1.5" width="([\d.]+)"', chart)]
+
+    half, _ = widths(full=1.0)
+    assert half == pytest.approx(widths()[0] / 2, rel=0.01)
+
+
+def test_a_page_says_when_no_test_product_has_every_label() -> None:
+    said = "No test product has a label of every attribute"
+    assert said in render_heads([record(), record("usage")], NOW)
+    assert said not in render_heads([record()], NOW)
+
+
+def test_a_head_that_nothing_was_measured_of_says_so() -> None:
+    page = render_heads([HeadRecord("rare", "digest", "kernel", ["a", "b"])], NOW)
+    assert "No test product has a label of it, so nothing was measured." in page
+    assert "Expected calibration error" not in page

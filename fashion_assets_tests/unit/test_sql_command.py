@@ -209,6 +209,9 @@ def test_a_fault_while_rows_are_handed_over_is_duckdbs_and_no_files(
     )
     with pytest.raises(UserError, match=r"exceeds this\. Ask for less at a time\.$"):
         answer(root / "warehouse.duckdb", "select 1")
+    fails(OSError("INTERRUPT Error: Interrupted!"))
+    with pytest.raises(UserError, match=r"more than 600 seconds; ask for less at a time$"):
+        answer(root / "warehouse.duckdb", "select 1")
     fails(OSError(errno.ENOSPC, "No space left on device"))
     with pytest.raises(OSError, match="No space"):
         answer(root / "warehouse.duckdb", "select 1")

@@ -194,6 +194,9 @@ def test_a_missing_warehouse_says_how_to_make_one(tmp_path: Path) -> None:
     ("limit", "value", "statement", "says"),
     [
         ("QUERY_ROWS", 1000, "select * from range(1_000_000_000_000)", "more than 1,000 rows"),
+        # Rows that are handed over 100,000 at a time would be 3 GB before their bytes are counted.
+        ("QUERY_BYTES", 20_000_000, "select repeat('x', 30_000) from range(1_000_000)", "more than 20 MB"),
+        ("QUERY_BYTES", 20_000_000, "select range(1000) from range(1_000_000_000)", "more than 20 MB"),
         (
             "QUERY_SECONDS",
             0.3,

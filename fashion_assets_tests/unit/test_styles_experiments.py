@@ -101,6 +101,7 @@ def test_nothing_to_compare_is_said_in_words() -> None:
     assert "which are all the same" in same.verdict.sentence
     blank = tried(np.zeros((3, 4), np.float32))
     assert "none of the 3 vectors has a direction" in blank.verdict.sentence and not len(blank.labels)
+    assert "no post has a vector of what is compared" in tried(np.zeros((0, 4), np.float32)).verdict.sentence
 
 
 def scattered(made: tuple[Rows, npt.NDArray[np.int64]]) -> Rows:

@@ -56,6 +56,15 @@ def test_the_forecast_and_its_backtest_are_written(tmp_path: Path) -> None:
     assert "2 series by panel ensemble" in said and "MASE" in said
 
 
+def test_too_few_past_errors_give_no_interval_and_no_nan(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text(
+        "series_id,date,value\n" + "".join(f"a,2024-0{month}-01,{month}\n" for month in range(1, 5))
+    )
+    said = run(str(tmp_path / "s.csv"), "--horizon", "3", "--out", str(tmp_path / "o.csv"))
+    assert "over 1 origin:" in said and "no interval to judge" in said and "nan" not in said
+    assert pd.read_csv(tmp_path / "o.csv")[["lo", "hi"]].isna().all(axis=None)
+
+
 def test_under_two_years_it_says_so(tmp_path: Path) -> None:
     said = run(str(weekly_file(tmp_path / "w.csv", 80)), "--horizon", "4", "--out", str(tmp_path / "o.csv"))
     assert "2 series: the yearly season cannot be known from 80 weeks (104 needed)" in said

@@ -65,7 +65,7 @@ def test_a_rising_season_keeps_rising() -> None:
 
 def test_under_two_seasons_it_says_that_the_year_cannot_be_known() -> None:
     found = forecast(monthly(np.sin(np.arange(18) / 12 * 2 * np.pi)), 3)
-    assert "yearly season cannot be known from 18 months (25 needed)" in found["note"].iloc[0]
+    assert "yearly season cannot be known from 18 months (28 needed)" in found["note"].iloc[0]
     assert set(backtest(monthly(np.arange(18.0)), 3)["model"]) == {*PLAIN_MODELS, "ensemble"}
     assert set(backtest(monthly(np.arange(30.0)), 3)["model"]) == {
         *PLAIN_MODELS,
@@ -243,3 +243,33 @@ def test_the_chosen_model_beats_the_seasonal_naive_one_on_public_weekly_series(r
     assert 0.6 <= ((truth >= found["lo"]) & (truth <= found["hi"])).mean() <= 0.98
     figures = backtest(history, 52).query("chosen")
     assert figures["mase"].notna().mean() > 0.9 and (figures["n_origins"] == 6).all()
+
+
+def test_an_interval_needs_four_past_errors_and_says_so() -> None:
+    for n, told in (
+        (4, "it has 1 past error, and 4 are needed"),
+        (5, "it has 3 past errors, and 4 are needed"),
+    ):
+        found = forecast(monthly([0.24, 0.2, 0.22, 0.22, 0.25][:n]), 3)
+        assert found[["lo", "hi"]].isna().all().all() and found["mean"].notna().all()
+        assert told in found["note"].iloc[0]
+        assert backtest(monthly([0.24, 0.2, 0.22, 0.22, 0.25][:n]), 3)["coverage"].isna().all()
+    enough = forecast(monthly([0.24, 0.2, 0.22, 0.22, 0.25, 0.21]), 3)
+    assert enough[["lo", "hi"]].notna().all().all() and "past error" not in enough["note"].iloc[0]
+
+
+def test_a_season_is_looked_for_once_there_is_enough_to_try_it_on() -> None:
+    """A history a step longer than two seasons had an interval of one past error."""
+    history = (10 + np.tile(np.arange(12.0), 3) + np.random.default_rng(1).random(36)).tolist()
+    for n in range(20, 33):
+        for horizon in (1, 3, 12):
+            found = forecast(monthly(history[:n]), horizon)
+            assert found[["lo", "hi"]].notna().all().all(), (n, horizon)
+            assert ("(28 needed)" in found["note"].iloc[0]) == (n < 28)
+
+
+def test_an_interval_that_cannot_hold_its_level_says_what_it_holds() -> None:
+    history = monthly(np.random.default_rng(0).random(12).tolist())
+    note = forecast(history, 1, level=0.95)["note"].iloc[0]
+    assert "the interval is the largest of 6 past errors: it holds at most 86%, not 95%" in note
+    assert "largest of" not in forecast(history, 1, level=0.8)["note"].iloc[0]

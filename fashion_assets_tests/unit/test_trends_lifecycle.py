@@ -105,3 +105,9 @@ def test_the_order_of_rows_does_not_matter() -> None:
 def test_every_series_has_a_stage_and_a_sentence(shares: list[float], posts: int) -> None:
     found = life_cycle(series(shares, posts))
     assert len(found) == 1 and found["stage"][0] in STAGES and found["evidence"][0]
+
+
+def test_what_nobody_posts_any_more_is_not_steady() -> None:
+    found = life_cycle(series([0.005, 0.0, 0.0, 0.0, 0.0, 0.0], posts=200)).iloc[0]
+    assert found["stage"] == "fading"
+    assert found["evidence"].startswith("No post in the last 4 months; 1 post in the 2 months before those.")

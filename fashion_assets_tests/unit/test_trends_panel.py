@@ -227,8 +227,8 @@ def test_thorough_tries_the_models_of_statsforecast() -> None:
     months = pd.DataFrame(
         {
             "series_id": "m",
-            "month": pd.date_range("2020-01-01", periods=27, freq="MS").strftime("%Y-%m"),
-            "value": 10 + np.sin(np.arange(27) / 6 * np.pi),
+            "month": pd.date_range("2020-01-01", periods=28, freq="MS").strftime("%Y-%m"),
+            "value": 10 + np.sin(np.arange(28) / 6 * np.pi),
         }
     )
     tried = set(backtest(months, 2, thorough=True)["model"])

@@ -28,6 +28,10 @@ def evaluate(
     json_out: Annotated[
         Path | None, typer.Option("--json", help="Write figures, classes and confusions to this file.")
     ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(help="Encoding of the truth's CSV where it is not UTF-8, such as gb18030 or cp1251."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 7,
 ) -> None:
     """Accuracy, macro and weighted F1 of each label with 95 % intervals, and the share with all labels right."""
@@ -40,7 +44,9 @@ def evaluate(
         require_file(json_out, "--json")
     console = Console()
     with Console(stderr=True).status("Counting"):
-        found = evaluate_files(predictions, truth, labels=names_of(labels, "--labels"), seed=seed)
+        found = evaluate_files(
+            predictions, truth, labels=names_of(labels, "--labels"), encoding=encoding, seed=seed
+        )
     say(console, found.notes)
     table = found.table().to_dict("records")
     console.print(narrow_table([_row(row) for row in table]))

@@ -39,6 +39,7 @@ def predict(
     """Predict the labels of every product; refused cards go to <out>.refused.csv beside it."""
     from rich.console import Console
 
+    from fashion_assets.products.counted import counted
     from fashion_assets.products.model_folder import ModelFolder
     from fashion_assets.products.model_predicting import predict_model, take_in
 
@@ -66,7 +67,8 @@ def predict(
         [
             *taken.notes,
             *_trained_on(model.root, predictions["id"].tolist()),
-            f"{len(predictions):,} products ({told or 'none'}) -> {out}; {len(taken.refused):,} refused -> {refused}",
+            f"{counted(len(predictions), 'product')} ({told or 'none'}) -> {out}; "
+            f"{len(taken.refused):,} refused -> {refused}",
         ],
     )
 
@@ -79,7 +81,7 @@ def _trained_on(root: Path, ids: list[str]) -> list[str]:
     seen = sum(one in known for one in ids)
     if not seen:
         return []
+    which = "this product was" if len(ids) == 1 else f"{seen:,} of these {len(ids):,} products were"
     return [
-        f"{seen:,} of these {len(ids):,} products were trained on: how many of their labels are right says nothing of "
-        f"others; see {root / 'card.md'}"
+        f"{which} trained on: how many of their labels are right says nothing of others; see {root / 'card.md'}"
     ]

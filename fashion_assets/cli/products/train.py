@@ -166,7 +166,7 @@ def _show_training(trained: TrainedModel) -> None:
     }
     say(
         console,
-        ["Each head by itself, on product families that were not trained on, with 95 % bootstrap intervals:"],
+        ["Each head by itself, on product families that were not trained on, with 95 % intervals:"],
     )
     console.print(figures_table(rows))
     laps = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in trained.seconds.items())

@@ -199,6 +199,16 @@ class AttributeHead:
         confidence = probabilities[np.arange(len(best)), best]
         return self.classes_[best], confidence, (confidence < self.abstain_below) | ~self._shown(features)
 
+    @property
+    def sides(self) -> frozenset[str]:
+        """Which of "image" and "text" the head has learnt from; both where one class left nothing to learn."""
+        if self.space_ is None:
+            return frozenset(("image", "text"))
+        worded = any(one.has_terms for one in self.space_.ngrams_.values()) or set(self.space_.blocks_) - {
+            "image"
+        }
+        return frozenset(("image",) * ("image" in self.space_.blocks_) + ("text",) * bool(worded))
+
     def _shown(self, features: ProductFeatures) -> npt.NDArray[np.bool_]:
         """(n,) True for products that have anything of what the head learnt from."""
         blocks, words = list(features.vectors.blocks), True

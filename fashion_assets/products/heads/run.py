@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fashion_assets.products.calibration import Temperature
+from fashion_assets.products.counted import counted
 from fashion_assets.products.evaluation import AttributeMetrics, evaluate_attribute
 from fashion_assets.products.features import ProductFeatures
 from fashion_assets.products.heads.bench import final_bench, final_machine
@@ -92,7 +93,7 @@ class HeadRun:
         n_classes = len(np.unique(self.codes[self.train]))
         if len(self.validation) < MIN_VALIDATION or n_classes < 2:
             few = (
-                f"{len(self.validation)} labelled validation products"
+                counted(len(self.validation), "labelled validation product")
                 if len(self.validation) < MIN_VALIDATION
                 else f"{n_classes} of its {self.k} classes among the training products"
             )

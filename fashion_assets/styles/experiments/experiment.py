@@ -123,6 +123,8 @@ def _result(
 ) -> ExperimentResult:
     usable = np.flatnonzero(np.linalg.norm(vectors, axis=1) > 0)
     if not len(usable):
+        if not len(vectors):
+            return nothing_to_judge("nothing to cluster: no post has a vector of what is compared")
         return nothing_to_judge(f"nothing to cluster: none of the {len(vectors)} vectors has a direction")
     unit, months = unit_rows(vectors[usable]), months[usable]
     reduced = reduce_rows(
