@@ -8,26 +8,24 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from fashion_assets.defs.batch_run import run_batch
 from fashion_assets.defs.compute import limit_pools
+from fashion_assets.defs.dead_runs import close_broken_off, close_dead_runs
 from fashion_assets.defs.interrupts import Interrupted, noticed_interrupts
 from fashion_assets.defs.landing import count_landed_posts, land
 from fashion_assets.defs.planning import Batch, Planner
-from fashion_assets.defs.records import UNFINISHED
 from fashion_assets.defs.resources import user_dictionary_path
 from fashion_assets.defs.run_history import history_named
 from fashion_assets.defs.run_lock import one_run_at_a_time
 from fashion_assets.defs.run_summaries import record_summaries
-from fashion_assets.defs.run_tags import BEGAN, HOST, IN_ORDER, PID, process_began, tags_of_this_process
+from fashion_assets.defs.run_tags import IN_ORDER
 from fashion_assets.defs.selection import resolve_selection
 from fashion_assets.defs.step_errors import sentence_of
 from fashion_assets.defs.training_posts import training_version
@@ -145,60 +143,6 @@ def write_dagster_home(settings: Settings) -> None:
     config = settings.dagster_home / "dagster.yaml"
     if not config.exists() or file_digest(config) in _EARLIER_YAML:
         write_text_atomic(config, DAGSTER_YAML)
-
-
-def close_dead_runs(instance: dg.DagsterInstance, settings: Settings) -> int:
-    """Fail the runs of command lines that were killed, and free their pool slots; returns how many.
-
-    Without this a killed run would hold its slot and its month, and the next one would wait for it for ever. To be
-    called by whoever has the data root for himself (``run_lock``): then no other command line of it is alive, on
-    whatever host it was. Of an instance that other data roots share, only runs of this host can be judged.
-    """
-    alone = Path(instance.root_directory).resolve() == settings.dagster_home.resolve()
-    here = socket.gethostname()
-    closed = 0
-    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
-        host = run.tags.get(HOST)
-        if host is None or not (is_killed(run) or (alone and host != here)):
-            continue
-        where = "" if host == here else f" on {host}"
-        _close(instance, run, f"the process of this run{where} is gone; it was killed")
-        closed += 1
-    return closed
-
-
-def _close_broken_off(instance: dg.DagsterInstance) -> None:
-    """Fail the run of this process that Dagster has not ended itself, as where Ctrl-C came before its first step.
-
-    To the daemon it would be at work still: it would hold up its month.
-    """
-    tags = tags_of_this_process()
-    mine = {name: tags[name] for name in (PID, HOST, BEGAN)}
-    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED, tags=mine)):
-        _close(instance, run, "the command that it belongs to has ended before it")
-
-
-def _close(instance: dg.DagsterInstance, run: dg.DagsterRun, reason: str) -> None:
-    instance.report_run_failed(run, reason)
-    instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-
-
-def is_killed(run: dg.DagsterRun) -> bool:
-    """Whether an unfinished run of a command line on this host has lost its process."""
-    return run.tags.get(HOST) == socket.gethostname() and not _alive(int(run.tags[PID]), run.tags.get(BEGAN))
-
-
-def _alive(pid: int, began: str | None) -> bool:
-    """Whether the process is there, and is the one that began then (if that is known)."""
-    if began and process_began(pid) not in ("", began):
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def run_pipeline(
@@ -322,7 +266,7 @@ def _sum_up(instance: dg.DagsterInstance, settings: Settings, summary: RunSummar
     told: it must neither fail a run that succeeded nor take the place of the reason of one that failed.
     """
     try:
-        _close_broken_off(instance)
+        close_broken_off(instance)
         record_summaries(instance, settings)
     except Exception as fault:
         logger.exception("the summaries of the runs could not be written to %s", settings.run_summaries)

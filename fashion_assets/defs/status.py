@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import dagster as dg
 
+from fashion_assets.defs.dead_runs import is_killed
 from fashion_assets.defs.planning import Node, Planner
-from fashion_assets.defs.runner import is_killed
 
 
 class State(StrEnum):

@@ -10,8 +10,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from fashion_assets.defs.dead_runs import close_dead_runs
 from fashion_assets.defs.run_tags import HOST, PID, tags_of_this_process
-from fashion_assets.defs.runner import close_dead_runs, open_instance, prepare_dagster_home
+from fashion_assets.defs.runner import open_instance, prepare_dagster_home
 from fashion_assets.settings import Settings
 
 ELSEWHERE = {HOST: "a-machine-that-is-gone", PID: str(os.getpid())}

@@ -14,9 +14,10 @@ import pytest
 
 from fashion_assets.definitions import build_definitions
 from fashion_assets.defs import run_summaries
+from fashion_assets.defs.dead_runs import close_dead_runs
 from fashion_assets.defs.run_summaries import read_summaries, record_summaries, run_summaries_sensor
 from fashion_assets.defs.run_tags import HOST, PID
-from fashion_assets.defs.runner import StepFailed, close_dead_runs, run_pipeline
+from fashion_assets.defs.runner import StepFailed, run_pipeline
 from fashion_assets.settings import Settings
 from fashion_assets.storage.errors import UserError
 
