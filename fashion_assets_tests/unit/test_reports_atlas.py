@@ -60,7 +60,8 @@ def test_columns_have_one_entry_per_placed_point() -> None:
     frame.loc[1, "y"] = math.inf
     content = atlas_content(frame)
     assert {len(content[name]) for name in ("x", "y", "style", "month", "title", "keywords")} == {48}
-    assert "2 posts without a place" in render_style_atlas(frame)
+    assert "2 posts without a place are not shown" in render_style_atlas(frame)
+    assert "1 post without a place is not shown" in render_style_atlas(frame.drop(index=0))
     assert sum(style["n"] for style in content["styles"]) == 48
     sizes = [style["n"] for style in content["styles"]]
     assert sizes == sorted(sizes, reverse=True)
