@@ -25,7 +25,7 @@ RARELY_FILLED = 0.05
 #: Fields with more different values are free text or identifiers: they share no information that could be counted.
 MAX_VALUES = 200
 #: So are fields with more than one value for two cards, however few cards there are: what chance gives is nearly all
-#: that there could be, and the rest of the one over the rest of the other is noise (1.02 for an article number).
+#: that there could be, and the rest of the one over the rest of the other is noise.
 MAX_VALUE_SHARE = 0.5
 #: A small table of many fields does not help anybody; the fullest are shown.
 MAX_FIELDS = 60
